@@ -1,0 +1,135 @@
+package engine
+
+import "fmt"
+
+// An Outcome is how a trial or a step ended.
+type Outcome struct {
+	Status Status `json:"status"`
+	Reason Reason `json:"reason,omitempty"` // closed list for each status
+	Detail string `json:"detail,omitempty"` // one line for people
+	Cause  StepID `json:"cause,omitempty"`  // the step that is to blame, if another is
+}
+
+func (o Outcome) String() string {
+	if o.Reason == "" {
+		return o.Status.String()
+	}
+	return fmt.Sprintf("%s(%s)", o.Status, o.Reason)
+}
+
+// Verdict reports whether the outcome says something about the agent. Only
+// verdicts are reused, and only they count in a pass rate.
+func (o Outcome) Verdict() bool { return o.Status == StatusPassed || o.Status == StatusFailed }
+
+// Status is the coarse outcome. The zero value is not a status.
+type Status int
+
+// The statuses, and whose doing each one is.
+const (
+	StatusInvalid   Status = iota
+	StatusPassed           // all checks passed
+	StatusFailed           // the agent's fault; counts in the pass rate
+	StatusErrored          // bench's fault or the world's; never counts
+	StatusSkipped          // not started; Cause says why
+	StatusCancelled        // was running when bench was told to stop
+)
+
+// Statuses lists every status in the order in which people read them.
+var Statuses = []Status{StatusPassed, StatusFailed, StatusErrored, StatusSkipped, StatusCancelled}
+
+var statusNames = map[Status]string{
+	StatusPassed: "passed", StatusFailed: "failed", StatusErrored: "errored",
+	StatusSkipped: "skipped", StatusCancelled: "cancelled",
+}
+
+func (s Status) String() string {
+	if name, ok := statusNames[s]; ok {
+		return name
+	}
+	return fmt.Sprintf("status %d", int(s))
+}
+
+// MarshalText makes a status a word in JSON; the zero status is an error.
+func (s Status) MarshalText() ([]byte, error) {
+	if _, ok := statusNames[s]; !ok {
+		return nil, fmt.Errorf("%v is not a status", s)
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText is the inverse of MarshalText.
+func (s *Status) UnmarshalText(text []byte) error {
+	for status, name := range statusNames {
+		if name == string(text) {
+			*s = status
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a status", text)
+}
+
+// Reason is the fine outcome: a closed list for each status.
+type Reason string
+
+// Reasons of StatusFailed.
+const (
+	ReasonCheck          Reason = "check"            // a check failed
+	ReasonLimitWallClock Reason = "limit_wall_clock" // the agent ran out of time
+	ReasonLimitMemory    Reason = "limit_memory"     // the agent was killed for its memory
+	ReasonLimitDisk      Reason = "limit_disk"       // the workspace outgrew what a snapshot holds
+	ReasonAgentExit      Reason = "agent_exit"       // the agent ended non-zero, and the checks failed
+)
+
+// Reasons of StatusErrored.
+const (
+	ReasonImage   Reason = "image"       // pull or build failed
+	ReasonSandbox Reason = "sandbox"     // create, start, copy or exec failed, or the container died
+	ReasonSetup   Reason = "setup"       // the case's setup failed
+	ReasonBroken  Reason = "check_error" // a check could not decide
+	ReasonHost    Reason = "host"        // disk full, daemon gone, host out of memory
+	ReasonEngine  Reason = "engine"      // a bug of bench
+)
+
+// Reasons of StatusCancelled.
+const ReasonSignal Reason = "signal"
+
+// Decide gives the outcome of a trial from its two halves. When several things
+// hold, the order is: cancelled, errored, limit, check, agent_exit, passed.
+func Decide(a *Attempt, g *Grade) Outcome {
+	for _, o := range []Outcome{a.Outcome, g.outcome()} {
+		if o.Status == StatusCancelled {
+			return o
+		}
+	}
+	for _, o := range []Outcome{a.Outcome, g.outcome()} {
+		if o.Status != StatusInvalid {
+			return o
+		}
+	}
+	failed := g.firstFailed()
+	switch {
+	case a.Limit != "":
+		return Outcome{Status: StatusFailed, Reason: a.Limit, Detail: limitDetail(a, failed == nil)}
+	case failed == nil:
+		return Outcome{Status: StatusPassed, Detail: exitNote(a)}
+	case a.Exit != nil && *a.Exit != 0:
+		return Outcome{Status: StatusFailed, Reason: ReasonAgentExit,
+			Detail: fmt.Sprintf("agent ended with exit status %d; check %q failed", *a.Exit, failed.Name)}
+	default:
+		return Outcome{Status: StatusFailed, Reason: ReasonCheck, Detail: fmt.Sprintf("check %q failed: %s", failed.Name, failed.Detail)}
+	}
+}
+
+func exitNote(a *Attempt) string {
+	if a.Exit != nil && *a.Exit != 0 {
+		return fmt.Sprintf("agent ended with exit status %d, but all checks passed", *a.Exit)
+	}
+	return ""
+}
+
+func limitDetail(a *Attempt, passed bool) string {
+	if passed {
+		return a.LimitDetail + "; all checks passed all the same"
+	}
+	return a.LimitDetail
+}

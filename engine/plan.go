@@ -1,0 +1,112 @@
+package engine
+
+// A Plan is the whole work as a graph. Apply adds nothing to it.
+type Plan struct {
+	Suite  *Suite
+	Trials []*Trial // by matrix in file order, then case, agent and number
+	Steps  []Step   // in topological order; only those that have work to do
+}
+
+// A StepID names a step: its kind, a colon, and what it is for.
+type StepID string
+
+// A Step is a vertex of the plan. The implementations are *ImageStep, *RunStep
+// and *CheckStep; there are no others.
+type Step interface {
+	StepID() StepID
+	Needs() []StepID
+	StepKey() Key
+	step()
+}
+
+// An ImageStep makes sure that an image is there.
+type ImageStep struct {
+	ID      StepID
+	Key     Key
+	Image   Image
+	Sandbox *Sandbox // the first one that declares it
+}
+
+// A RunStep lets an agent work on a case and keeps a snapshot of what it left.
+// Trials with equal keys share one step.
+type RunStep struct {
+	ID     StepID
+	Key    Key
+	Image  StepID
+	Trials []*Trial
+}
+
+// A CheckStep grades the snapshot of a run step.
+type CheckStep struct {
+	ID     StepID
+	Key    Key
+	Run    StepID
+	Image  StepID
+	Trials []*Trial
+}
+
+// StepID names the step.
+func (s *ImageStep) StepID() StepID { return s.ID }
+
+// StepID names the step.
+func (s *RunStep) StepID() StepID { return s.ID }
+
+// StepID names the step.
+func (s *CheckStep) StepID() StepID { return s.ID }
+
+// Needs is empty: an image waits for nothing.
+func (s *ImageStep) Needs() []StepID { return nil }
+
+// Needs is the image of the case.
+func (s *RunStep) Needs() []StepID { return []StepID{s.Image} }
+
+// Needs is the run whose snapshot is graded, and the image it is graded in.
+func (s *CheckStep) Needs() []StepID { return []StepID{s.Run, s.Image} }
+
+// StepKey is what makes the step the same work as another.
+func (s *ImageStep) StepKey() Key { return s.Key }
+
+// StepKey is what makes the step the same work as another.
+func (s *RunStep) StepKey() Key { return s.Key }
+
+// StepKey is what makes the step the same work as another.
+func (s *CheckStep) StepKey() Key { return s.Key }
+
+func (*ImageStep) step() {}
+func (*RunStep) step()   {}
+func (*CheckStep) step() {}
+
+// Reuse says what a plan found in the results directory for a trial.
+type Reuse struct {
+	Sign    Sign
+	Changed []string // with SignChanged and SignRegrade: the parts of the key that differ
+	Attempt *Attempt // with SignSame and SignRegrade: the stored run
+	Grade   *Grade   // with SignSame: the stored verdict
+}
+
+// A Sign is the mark before a trial in a plan. The zero value is not a sign.
+type Sign int
+
+// The signs of a plan.
+const (
+	SignInvalid Sign = iota
+	SignNew          // +  nothing is stored under this key
+	SignChanged      // ~  a result exists under the same id with another key
+	SignRegrade      // ~  the agent's work is stored, but the checks differ
+	SignSame         // =  a verdict is stored under this key
+	SignAgain        // !  the key fits, but the last attempt gave no verdict
+)
+
+func (s Sign) String() string {
+	switch s {
+	case SignNew:
+		return "+"
+	case SignChanged, SignRegrade:
+		return "~"
+	case SignSame:
+		return "="
+	case SignAgain:
+		return "!"
+	}
+	panic("engine: sign is not set")
+}

@@ -1,0 +1,125 @@
+package engine
+
+import "time"
+
+// An Attempt is what a run step gave: one time that an agent worked on a case.
+// It is stored as it is, and never changed.
+type Attempt struct {
+	Trial    TrialID       `json:"trial"`
+	N        int           `json:"attempt"` // counts from 1
+	Key      Key           `json:"key"`
+	Seed     uint64        `json:"seed"`
+	Outcome  Outcome       `json:"outcome,omitzero"` // set only if there is nothing to grade
+	Exit     *int          `json:"exit,omitempty"`   // of the agent; nil if it did not end by itself
+	Limit    Reason        `json:"limit,omitempty"`  // the limit that ended it
+	Image    string        `json:"image,omitempty"`  // id of the image that was used
+	Usage    Usage         `json:"usage"`
+	Output   Output        `json:"output"`
+	Snapshot Digest        `json:"snapshot,omitzero"` // of the stored archive of the workspace
+	Left     []string      `json:"left_out,omitempty"`
+	Version  Version       `json:"version"`
+	Began    time.Time     `json:"began"`   // UTC
+	Took     time.Duration `json:"took_ns"` // of the agent alone
+
+	// LimitDetail says in a sentence what was reached.
+	LimitDetail string `json:"limit_detail,omitempty"`
+}
+
+// Usage is what a sandbox used. A nil pointer is an unknown, which is not zero.
+type Usage struct {
+	CPU        *time.Duration `json:"cpu_ns,omitempty"`
+	PeakMemory *int64         `json:"peak_memory_bytes,omitempty"` // page cache included
+	OOMKills   *int64         `json:"oom_kills,omitempty"`
+}
+
+// Output tells how much an agent printed and how much of it was kept.
+type Output struct {
+	Written int64 `json:"written_bytes"`
+	Kept    int64 `json:"kept_bytes"`
+}
+
+// A Grade is what a check step gave. It is stored beside the attempt.
+type Grade struct {
+	Key     Key           `json:"key"`
+	Outcome Outcome       `json:"outcome,omitzero"` // set only if the checks could not decide
+	Checks  []CheckResult `json:"checks"`
+	Changed []string      `json:"protected_changes,omitempty"` // protected files that the agent had changed
+	Version Version       `json:"version"`
+	Began   time.Time     `json:"began"` // UTC
+	Took    time.Duration `json:"took_ns"`
+}
+
+// A CheckResult is the verdict of one check.
+type CheckResult struct {
+	Name    string            `json:"name"`
+	Passed  bool              `json:"passed"`
+	Detail  string            `json:"detail,omitempty"` // why not, in a line
+	Output  string            `json:"output,omitempty"` // bounded
+	Score   float64           `json:"score"`            // 0 to 1
+	Weight  float64           `json:"weight"`
+	Metrics map[string]Metric `json:"metrics,omitempty"`
+	Took    time.Duration     `json:"took_ns"`
+}
+
+// A Metric is a number that a check reported beside its verdict.
+type Metric struct {
+	Value       float64 `json:"value"`
+	Unit        string  `json:"unit,omitempty"`
+	Description string  `json:"description,omitempty"`
+}
+
+func (g *Grade) outcome() Outcome {
+	if g == nil {
+		return Outcome{}
+	}
+	return g.Outcome
+}
+
+// firstFailed is the check that decided against the trial; a trial that no
+// check has judged is failed by an unnamed one, so that silence never passes.
+func (g *Grade) firstFailed() *CheckResult {
+	if g == nil || len(g.Checks) == 0 {
+		return &CheckResult{Detail: "nothing was checked"}
+	}
+	for i := range g.Checks {
+		if !g.Checks[i].Passed {
+			return &g.Checks[i]
+		}
+	}
+	return nil
+}
+
+// A Result is what came of one trial. With its files alone, a report can be
+// made again years later.
+type Result struct {
+	Trial   *Trial
+	Attempt *Attempt // nil if nothing was started
+	Grade   *Grade   // nil if nothing was graded
+	Outcome Outcome
+	Reused  bool // nothing was executed for it in this run
+}
+
+// Score is the weighted mean of the scores of the checks, from 0 to 1. It is
+// not known (ok is false) unless the outcome is a verdict.
+func (r *Result) Score() (score float64, ok bool) {
+	if !r.Outcome.Verdict() || r.Grade == nil {
+		return 0, false
+	}
+	var sum, weights float64
+	for _, c := range r.Grade.Checks {
+		sum += c.Score * c.Weight
+		weights += c.Weight
+	}
+	if weights == 0 {
+		return 0, false
+	}
+	return sum / weights, true
+}
+
+// Took is how long the agent worked; not known if it was not started.
+func (r *Result) Took() (time.Duration, bool) {
+	if r.Attempt == nil || r.Attempt.Took == 0 {
+		return 0, false
+	}
+	return r.Attempt.Took, true
+}
