@@ -33,6 +33,13 @@ type Pos struct {
 	File   string `json:"file"` // relative to the project root, with slashes
 	Line   int    `json:"line"` // counts from 1
 	Column int    `json:"column"`
+	Byte   int    `json:"byte"` // offset in the file
+}
+
+// Range is the place as a diagnostic shows it.
+func (p Pos) Range() Range {
+	at := Point{Line: p.Line, Column: p.Column, Byte: p.Byte}
+	return Range{File: p.File, Start: at, End: at}
 }
 
 // Version names the build of bench that made a result.

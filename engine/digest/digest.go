@@ -1,0 +1,268 @@
+// Package digest makes content digests, and remembers what they were made of.
+//
+// Two things are digested. A directory becomes an [engine.Tree]:
+//
+//	tree, err := digest.Tree("cases/hello/workspace", os.DirFS("cases/hello/workspace"), nil)
+//	fmt.Println(tree.Sum)
+//
+// Its sum covers each entry's path, kind, executable bit, content and link
+// target, but no times, owners or other permission bits, which git does not
+// keep either. A list of named parts becomes an [engine.Key]:
+//
+//	key := digest.NewKey("run/1").Add("prompt", text).AddSum("workspace", tree.Sum).Key()
+//
+// The first word of a key is the version of the protocol that it belongs to: a
+// change in what a step does must change it, or stored results of the old way
+// would be taken for results of the new one.
+//
+// The package is pure: files come in as fs.FS.
+package digest
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// Bytes is the SHA-256 sum of b.
+func Bytes(b []byte) engine.Digest { return sha256.Sum256(b) }
+
+// Hash gives the digest that a running SHA-256 hash has come to.
+func Hash(h hash.Hash) engine.Digest { return engine.Digest(h.Sum(nil)) }
+
+// Tree reads a directory. What ignore reports true for is left out, with all
+// that lies below it; a nil ignore leaves nothing out. Devices, sockets and
+// pipes, and symbolic links that lead out of the tree, are errors.
+func Tree(name string, fsys fs.FS, ignore func(path string, dir bool) bool) (*engine.Tree, error) {
+	t := &engine.Tree{Path: name, FS: fsys}
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if p == "." {
+			if !d.IsDir() {
+				return fmt.Errorf("%s is not a directory", name)
+			}
+			return nil
+		}
+		if ignore != nil && ignore(p, d.IsDir()) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		e, err := entry(fsys, p, d)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path.Join(name, p), err)
+		}
+		t.Entries = append(t.Entries, e)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	finish(t)
+	return t, nil
+}
+
+// File makes a tree of a single file, named by its base name.
+func File(name string, fsys fs.FS, file string) (*engine.Tree, error) {
+	info, err := fs.Lstat(fsys, file)
+	if err != nil {
+		return nil, err
+	}
+	e, err := entry(fsys, file, fs.FileInfoToDirEntry(info))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	t := &engine.Tree{Path: name, FS: fsys, Entries: []engine.TreeEntry{e}}
+	finish(t)
+	return t, nil
+}
+
+// Merge lays trees over each other. Directories may be in several of them; the
+// same file twice is an error that names both.
+func Merge(trees ...*engine.Tree) (*engine.Tree, error) {
+	if len(trees) == 1 {
+		return trees[0], nil
+	}
+	out := &engine.Tree{}
+	owner := make(map[string]*engine.Tree)
+	var names []string
+	for _, t := range trees {
+		names = append(names, t.Path)
+		for _, e := range t.Entries {
+			if before, ok := owner[e.Path]; ok {
+				if e.Mode.IsDir() {
+					continue
+				}
+				return nil, fmt.Errorf("%s is both in %s and in %s", e.Path, before.Path, t.Path)
+			}
+			owner[e.Path] = t
+			if e.From == nil {
+				e.From = t.FS
+			}
+			out.Entries = append(out.Entries, e)
+		}
+	}
+	out.Path = strings.Join(names, " + ")
+	finish(out)
+	return out, nil
+}
+
+// Open opens a file of a tree, and reports an error at its end if the content
+// is not the one that was digested.
+func Open(t *engine.Tree, e engine.TreeEntry) (io.ReadCloser, error) {
+	fsys := t.FS
+	if e.From != nil {
+		fsys = e.From
+	}
+	f, err := fsys.Open(e.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &verified{file: f, name: path.Join(t.Path, e.Path), want: e.Sum, hash: sha256.New()}, nil
+}
+
+// ErrChanged reports a file that is not what it was when the plan was made.
+var ErrChanged = errors.New("changed while bench was running; run the command again")
+
+type verified struct {
+	file fs.File
+	name string
+	want engine.Digest
+	hash hash.Hash
+}
+
+func (v *verified) Read(p []byte) (int, error) {
+	n, err := v.file.Read(p)
+	v.hash.Write(p[:n])
+	if err == io.EOF && Hash(v.hash) != v.want {
+		err = fmt.Errorf("%s %w", v.name, ErrChanged)
+	}
+	return n, err
+}
+
+func (v *verified) Close() error { return v.file.Close() }
+
+func entry(fsys fs.FS, p string, d fs.DirEntry) (engine.TreeEntry, error) {
+	info, err := d.Info()
+	if err != nil {
+		return engine.TreeEntry{}, err
+	}
+	e := engine.TreeEntry{Path: p}
+	switch {
+	case d.IsDir():
+		e.Mode = fs.ModeDir | 0o755
+	case d.Type() == fs.ModeSymlink:
+		e.Mode = fs.ModeSymlink | 0o777
+		if e.Link, err = fs.ReadLink(fsys, p); err != nil {
+			return e, err
+		}
+		if !fs.ValidPath(path.Join(path.Dir(p), e.Link)) || path.IsAbs(e.Link) {
+			return e, fmt.Errorf("symbolic link to %q leads out of the directory", e.Link)
+		}
+	case d.Type().IsRegular():
+		e.Mode, e.Size = 0o644|info.Mode().Perm()&0o111, info.Size()
+		if e.Mode&0o111 != 0 {
+			e.Mode = 0o755
+		}
+		f, err := fsys.Open(p)
+		if err != nil {
+			return e, err
+		}
+		defer f.Close()
+		h := sha256.New()
+		if e.Size, err = io.Copy(h, f); err != nil {
+			return e, err
+		}
+		e.Sum = Hash(h)
+	default:
+		return e, fmt.Errorf("%s files cannot be used", d.Type())
+	}
+	return e, nil
+}
+
+func finish(t *engine.Tree) {
+	slices.SortFunc(t.Entries, func(a, b engine.TreeEntry) int { return strings.Compare(a.Path, b.Path) })
+	h := sha256.New()
+	for _, e := range t.Entries {
+		fmt.Fprintf(h, "%s %s %q %q\n", e.Mode, e.Sum, e.Path, e.Link)
+	}
+	t.Sum = Hash(h)
+}
+
+// A KeyBuilder collects the parts of a key. The order of Add does not matter.
+type KeyBuilder struct{ parts []engine.Part }
+
+// NewKey starts a key of the given protocol version.
+func NewKey(version string) *KeyBuilder {
+	return (&KeyBuilder{}).Add("protocol", version)
+}
+
+// Add gives a part its value. Long values are kept as their digest.
+func (b *KeyBuilder) Add(name, value string) *KeyBuilder {
+	if len(value) > 64 {
+		value = "sha256:" + Bytes([]byte(value)).String()
+	}
+	b.parts = append(b.parts, engine.Part{Name: name, Value: value})
+	return b
+}
+
+// AddSum adds a part that is a digest already.
+func (b *KeyBuilder) AddSum(name string, sum engine.Digest) *KeyBuilder {
+	return b.Add(name, sum.String())
+}
+
+// AddJSON adds a value in its JSON form, in which maps are sorted. It panics on
+// values that have none, which only a bug can pass.
+func (b *KeyBuilder) AddJSON(name string, value any) *KeyBuilder {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic("digest: " + err.Error())
+	}
+	return b.Add(name, string(text))
+}
+
+// AddTree adds a tree; a nil one is a value of its own, unlike an empty one.
+func (b *KeyBuilder) AddTree(name string, t *engine.Tree) *KeyBuilder {
+	if t == nil {
+		return b.Add(name, "none")
+	}
+	return b.AddSum(name, t.Sum)
+}
+
+// Extend adds parts that were made before.
+func (b *KeyBuilder) Extend(parts []engine.Part) *KeyBuilder {
+	b.parts = append(b.parts, parts...)
+	return b
+}
+
+// Parts are the parts so far, sorted by name.
+func (b *KeyBuilder) Parts() []engine.Part {
+	out := slices.Clone(b.parts)
+	slices.SortFunc(out, func(x, y engine.Part) int { return strings.Compare(x.Name, y.Name) })
+	return out
+}
+
+// Key closes the builder. It panics if a part was given twice.
+func (b *KeyBuilder) Key() engine.Key {
+	parts := b.Parts()
+	h := sha256.New()
+	for i, p := range parts {
+		if i > 0 && parts[i-1].Name == p.Name {
+			panic("digest: part " + p.Name + " twice")
+		}
+		fmt.Fprintf(h, "%q=%q\n", p.Name, p.Value)
+	}
+	return engine.Key{Sum: Hash(h), Parts: parts}
+}
