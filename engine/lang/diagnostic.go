@@ -1,0 +1,186 @@
+package lang
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/mitchellh/go-wordwrap"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// Sources are the benchfiles that were read. They can show a diagnostic
+// together with the line that it is about.
+type Sources struct {
+	Root  string // absolute path of the project root
+	files map[string][]byte
+}
+
+// Write shows diagnostics, each with its line and a caret under the mistake:
+//
+//	error: unknown agent "raect"
+//	  benchfiles/ci.hcl:20:17
+//	     |
+//	  20 |   agents = [agent.raect]
+//	     |             ^^^^^^^^^^^
+//	  There is no agent "raect" here. Did you mean agent.react?
+//
+// Text is wrapped at width columns. Colour only repeats what words say.
+func (s *Sources) Write(w io.Writer, diags engine.Diagnostics, width int, color bool) error {
+	var b bytes.Buffer
+	for i, d := range diags {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		s.write(&b, d, max(width, 40), color)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func (s *Sources) write(b *bytes.Buffer, d engine.Diagnostic, width int, color bool) {
+	paint := func(code, text string) string {
+		if !color {
+			return text
+		}
+		return "\x1b[" + code + "m" + text + "\x1b[0m"
+	}
+	code := "31"
+	if d.Severity == engine.SeverityWarning {
+		code = "33"
+	}
+	fmt.Fprintf(b, "%s %s\n", paint(code+";1", string(d.Severity)+":"), paint("1", d.Summary))
+	if d.Subject.File != "" {
+		fmt.Fprintf(b, "  %s:%d:%d\n", d.Subject.File, d.Subject.Start.Line, d.Subject.Start.Column)
+		s.snippet(b, d.Subject, func(text string) string { return paint(code, text) })
+	}
+	if d.Detail != "" {
+		text := wordwrap.WrapString(d.Detail, uint(width-2))
+		b.WriteString("  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
+	}
+}
+
+// maxSnippet bounds how much of a line is shown, in characters.
+const maxSnippet = 160
+
+func (s *Sources) snippet(b *bytes.Buffer, r engine.Range, paint func(string) string) {
+	text, ok := s.files[r.File]
+	if !ok || r.Start.Byte > len(text) {
+		return
+	}
+	from := bytes.LastIndexByte(text[:r.Start.Byte], '\n') + 1
+	to := len(text)
+	if i := bytes.IndexByte(text[r.Start.Byte:], '\n'); i >= 0 {
+		to = r.Start.Byte + i
+	}
+	before := printable(string(text[from:r.Start.Byte]))
+	marked := printable(string(text[r.Start.Byte:max(r.Start.Byte, min(r.End.Byte, to))]))
+	line := []rune(before + marked + printable(string(text[r.Start.Byte+len(text[r.Start.Byte:max(r.Start.Byte, min(r.End.Byte, to))]):to])))
+	start, length := len([]rune(before)), max(1, len([]rune(marked)))
+	if start > maxSnippet/2 {
+		cut := start - maxSnippet/4
+		line, start = append([]rune("..."), line[cut:]...), start-cut+3
+	}
+	if len(line) > maxSnippet {
+		line = append(line[:maxSnippet], []rune("...")...)
+	}
+	length = max(1, min(length, len(line)-start))
+	gutter := fmt.Sprintf("%4d", r.Start.Line)
+	blank := strings.Repeat(" ", len(gutter))
+	fmt.Fprintf(b, "%s |\n%s | %s\n", blank, gutter, strings.TrimRight(string(line), " "))
+	fmt.Fprintf(b, "%s | %s%s\n", blank, strings.Repeat(" ", start), paint(strings.Repeat("^", length)))
+}
+
+// printable keeps a line of a file from playing tricks on a terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0:
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+func (l *loader) report(d engine.Diagnostic) {
+	if d.Severity == "" {
+		d.Severity = engine.SeverityError
+	}
+	l.diags = append(l.diags, d)
+}
+
+// errorAt reports a mistake at a place.
+func (l *loader) errorAt(r hcl.Range, rule, summary, detail string, args ...any) {
+	l.report(engine.Diagnostic{Rule: rule, Summary: summary, Detail: fmt.Sprintf(detail, args...), Subject: span(r)})
+}
+
+// hcl takes over the diagnostics of the library, in our style.
+func (l *loader) hcl(diags hcl.Diagnostics, rule string) {
+	for _, d := range diags {
+		out := engine.Diagnostic{Rule: rule, Summary: lowerFirst(d.Summary), Detail: d.Detail, Severity: engine.SeverityError}
+		if d.Severity == hcl.DiagWarning {
+			out.Severity = engine.SeverityWarning
+		}
+		if d.Subject != nil {
+			out.Subject = span(*d.Subject)
+		}
+		l.report(out)
+	}
+}
+
+func lowerFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+func span(r hcl.Range) engine.Range {
+	if r.Filename == "" {
+		return engine.Range{}
+	}
+	point := func(p hcl.Pos) engine.Point { return engine.Point{Line: p.Line, Column: p.Column, Byte: p.Byte} }
+	return engine.Range{File: r.Filename, Start: point(r.Start), End: point(r.End)}
+}
+
+// near is the name of names that s was probably meant to be, or "".
+func near(s string, names []string) string {
+	best, distance := "", len(s)/3+2
+	names = slices.Clone(names)
+	slices.Sort(names)
+	for _, name := range names {
+		if d := levenshtein.Distance(s, name, nil); d < distance {
+			best, distance = name, d
+		}
+	}
+	return best
+}
+
+// didYouMean is a sentence that proposes the nearest of names, or lists them if
+// none is near; with a space before it.
+func didYouMean(s string, names []string, show func(string) string) string {
+	if n := near(s, names); n != "" {
+		return " Did you mean " + show(n) + "?"
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	more := ""
+	if len(names) > 8 {
+		more = fmt.Sprintf(" and %d more", len(names)-8)
+		names = names[:8]
+	}
+	for i := range names {
+		names[i] = show(names[i])
+	}
+	return " There is " + strings.Join(names, ", ") + more + "."
+}
