@@ -1,0 +1,333 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	tc "github.com/testcontainers/testcontainers-go"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+)
+
+type box struct {
+	*Driver
+	id     string
+	stdin  io.Closer // the dead-man's switch: PID 1 ends when it is closed
+	close  sync.Once
+	closed error
+	frozen bool
+}
+
+// Start creates a container, puts the files into it and starts it.
+func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
+	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
+	defer cancel()
+	c, err := d.provider.CreateContainer(ctx, tc.ContainerRequest{
+		Image:              spec.Image,
+		Entrypoint:         []string{"cat"}, // waits for the end of stdin, and does nothing else
+		Labels:             d.session.labels(spec.Trial),
+		ConfigModifier:     config,
+		HostConfigModifier: func(h *container.HostConfig) { hostConfig(h, spec) },
+	})
+	b := &box{Driver: d}
+	if c != nil {
+		b.id = c.GetContainerID()
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(wrap("starting a sandbox", err), b.Close())
+		}
+	}()
+	if err != nil {
+		return nil, err // with a container to be removed, if something after its creation failed
+	}
+	if err := b.copyIn(ctx, spec.Files); err != nil {
+		return nil, err
+	}
+	// Attached before the start: otherwise PID 1 could see the end at once.
+	att, err := d.client.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdin: true})
+	if err != nil {
+		return nil, err
+	}
+	b.stdin = att.Conn
+	return b, c.Start(ctx)
+}
+
+func config(c *container.Config) {
+	c.User = "0:0"
+	c.WorkingDir = "/"
+	c.OpenStdin, c.StdinOnce, c.AttachStdin = true, true, true
+	c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+}
+
+// Capabilities of root. None is needed where root only waits; a check must be
+// able to run programs as the agent's user; an agent that is root by the case's
+// own wish must be able to install packages.
+var (
+	gradingCaps = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"}
+	rootCaps    = append(slices.Clone(gradingCaps), "FSETID", "SETFCAP")
+)
+
+func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
+	s := spec.Sandbox
+	yes := true
+	h.NetworkMode = "none"
+	h.AutoRemove = true
+	h.Init = &yes // reaps what daemons leave behind
+	h.LogConfig.Type = "none"
+	h.CapDrop = []string{"ALL"}
+	switch {
+	case spec.Grading:
+		h.CapAdd = gradingCaps
+	case s.User.UID == 0:
+		h.CapAdd = rootCaps
+	}
+	h.SecurityOpt = []string{"no-new-privileges"}
+	h.NanoCPUs = int64(s.CPUs * 1e9)
+	h.Memory, h.MemorySwap = s.Memory, s.Memory
+	h.ShmSize = s.Memory / 2
+	h.PidsLimit = &s.PIDs
+	h.Ulimits = []*container.Ulimit{{Name: "core"}, {Name: "nofile", Soft: 65536, Hard: 65536}}
+}
+
+func (b *box) copyIn(ctx context.Context, files func(io.Writer) error) error {
+	r, w := io.Pipe()
+	packed := make(chan error, 1)
+	go func() {
+		err := files(w)
+		w.CloseWithError(err)
+		packed <- err
+	}()
+	_, err := b.client.CopyToContainer(ctx, b.id, client.CopyToContainerOptions{DestinationPath: "/", Content: r})
+	r.CloseWithError(errors.New("the engine stopped reading"))
+	if packErr := <-packed; packErr != nil && (err == nil || !strings.Contains(packErr.Error(), "stopped reading")) {
+		return packErr
+	}
+	return err
+}
+
+// killWait is how long a killed command may take to end before its sandbox is
+// frozen instead.
+const killWait = 3 * time.Second
+
+// Exec runs a command to its end, or to that of ctx.
+func (b *box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
+	if err := ctx.Err(); err != nil {
+		return sandbox.Exit{}, err
+	}
+	exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{
+		Cmd: cmd.Args, User: userSpec(cmd.User), WorkingDir: cmd.Dir, Env: envList(cmd.Env), AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return sandbox.Exit{}, wrap("exec", err)
+	}
+	stream, err := b.client.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return sandbox.Exit{}, wrap("exec", err)
+	}
+	defer stream.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := stdcopy.StdCopy(orDiscard(cmd.Stdout), orDiscard(cmd.Stderr), stream.Reader)
+		done <- err
+	}()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		b.kill(cmd.User, done)
+		stream.Close()
+		return sandbox.Exit{}, ctx.Err()
+	}
+	if err != nil {
+		return sandbox.Exit{}, wrap("reading the output of a command", err)
+	}
+	return b.exit(ctx, exec.ID)
+}
+
+// exit waits for the status of a command whose output has ended.
+func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		state, err := b.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		if err != nil {
+			if gone(err) {
+				err = errors.New("the container died")
+			}
+			return sandbox.Exit{}, wrap("waiting for a command", err)
+		}
+		if !state.Running {
+			return sandbox.Exit{Code: state.ExitCode}, b.alive(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return sandbox.Exit{}, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// alive reports an error if the container ended while a command ran in it: its
+// exit status then says nothing about the command.
+func (b *box) alive(ctx context.Context) error {
+	c, err := b.client.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+	switch {
+	case gone(err), err == nil && (c.Container.State == nil || !c.Container.State.Running):
+		return errors.New("the container died while a command ran in it")
+	case err != nil:
+		return wrap("inspecting a sandbox", err)
+	}
+	return nil
+}
+
+// kill ends everything that runs as a user. kill(-1) goes over all processes
+// under one lock of the kernel, so that nothing can fork away from it. Root
+// cannot be killed in this way without its container, so it is frozen.
+func (b *box) kill(u engine.User, done <-chan error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*killWait)
+	defer cancel()
+	if u.UID != 0 {
+		exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", "kill -9 -1"}, User: userSpec(u)})
+		if err == nil {
+			_, err = b.client.ExecStart(ctx, exec.ID, client.ExecStartOptions{Detach: true})
+		}
+		if err == nil {
+			select {
+			case <-done:
+				return
+			case <-time.After(killWait):
+			}
+		}
+	}
+	if b.Freeze(ctx) != nil {
+		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
+	}
+}
+
+// Freeze stops all processes of the container with the kernel's freezer.
+func (b *box) Freeze(ctx context.Context) error {
+	if b.frozen {
+		return nil
+	}
+	_, err := b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{})
+	b.frozen = err == nil
+	return wrap("freezing a sandbox", err)
+}
+
+// CopyOut streams a directory.
+func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
+	r, err := b.client.CopyFromContainer(ctx, b.id, client.CopyFromContainerOptions{SourcePath: dir})
+	if err != nil {
+		return wrap("copying "+dir+" out of a sandbox", err)
+	}
+	defer r.Content.Close()
+	_, err = io.Copy(w, r.Content)
+	return err
+}
+
+// usageScript prints CPU time, peak memory and kills for want of memory, each
+// as both versions of the kernel's control groups have them.
+const usageScript = `cd /sys/fs/cgroup
+cat cpuacct/cpuacct.usage 2>/dev/null | sed 's/^/cpu_ns /'
+cat memory/memory.max_usage_in_bytes memory.peak 2>/dev/null | sed 's/^/peak /'
+grep -h . cpu.stat memory/memory.oom_control memory.events 2>/dev/null`
+
+// Usage reads the container's own control group, from inside and as root.
+func (b *box) Usage(ctx context.Context) (engine.Usage, error) {
+	var out strings.Builder
+	_, err := b.Exec(ctx, sandbox.Cmd{Args: []string{"/bin/sh", "-c", usageScript}, Dir: "/", Env: map[string]string{"PATH": "/usr/bin:/bin"}, Stdout: &out})
+	if err != nil {
+		return engine.Usage{}, err
+	}
+	return parseUsage(out.String()), nil
+}
+
+func parseUsage(text string) engine.Usage {
+	values := map[string]*int64{}
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if n, err := strconv.ParseInt(value, 10, 64); ok && err == nil {
+			values[name] = &n
+		}
+	}
+	var u engine.Usage
+	if ns := values["cpu_ns"]; ns != nil {
+		u.CPU = (*time.Duration)(ns)
+	} else if us := values["usage_usec"]; us != nil {
+		d := time.Duration(*us) * time.Microsecond
+		u.CPU = &d
+	}
+	u.PeakMemory, u.OOMKills = values["peak"], values["oom_kill"]
+	return u
+}
+
+// closeWait bounds the removal of a container.
+const closeWait = 30 * time.Second
+
+// Close removes the container. It never depends on the context of the work
+// that was done in it.
+func (b *box) Close() error {
+	b.close.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+		defer cancel()
+		if b.id != "" {
+			b.closed = wrap("removing a sandbox", b.remove(ctx, b.id))
+		}
+		if b.stdin != nil {
+			b.stdin.Close()
+		}
+	})
+	return b.closed
+}
+
+// remove removes a container and waits until it is gone, since the engine may
+// be removing it already.
+func (d *Driver) remove(ctx context.Context, id string) error {
+	_, err := d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err == nil {
+		return nil
+	}
+	if !gone(err) {
+		return err
+	}
+	for {
+		if _, err := d.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err != nil {
+			if gone(err) {
+				return nil
+			}
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("container %.12s is still there: %w", id, ctx.Err())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func userSpec(u engine.User) string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
+
+func envList(env map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		out = append(out, k+"="+env[k])
+	}
+	return out
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}

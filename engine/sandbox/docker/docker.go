@@ -1,0 +1,123 @@
+// Package docker runs sandboxes as containers of a Docker engine.
+//
+//	d, err := docker.Open(ctx, docker.Options{State: stateDir})
+//	defer d.Close()
+//
+// testcontainers-go creates and starts the containers; everything after that
+// (exec, copy, freeze, usage, removal) is done by the moby client underneath,
+// since the library's own ways keep all output in memory and leave a command
+// running when its context ends.
+//
+// # What a sandbox is
+//
+// A container without a network, with all capabilities dropped and no way to
+// gain new ones, with limits on CPU, memory, processes and open files, from
+// whose image only the files are used: the entrypoint is replaced. Files come
+// in by one tar stream before the start. Nothing of the host is mounted.
+//
+// # Nothing is left behind
+//
+// The first process of each container ends when its standard input does, and
+// the engine closes that input when bench goes away, however it goes away.
+// With auto-removal, a container is gone a fraction of a second after a SIGKILL
+// of bench. For what even that cannot catch (a frozen container, an engine that
+// was restarted), each process of bench holds a lock on a file while it lives,
+// and the next one removes all that is labelled with a session whose lock is
+// free. See session.go.
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+	tc "github.com/testcontainers/testcontainers-go"
+	tclog "github.com/testcontainers/testcontainers-go/log"
+
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+)
+
+// Options say how to use a Docker engine. The engine itself is found as the
+// docker command finds it: DOCKER_HOST, the current context, the usual socket.
+type Options struct {
+	// State is a directory of this user on this machine, the same for all
+	// projects: session locks live in it.
+	State string
+}
+
+// A Driver is a connection to a Docker engine.
+type Driver struct {
+	provider *tc.DockerProvider
+	client   client.APIClient
+	session  *session
+	host     Host
+}
+
+// Host describes the machine that the engine runs on.
+type Host struct {
+	Engine string // version of the engine
+	CPUs   int
+	Memory int64 // bytes
+}
+
+var _ sandbox.Driver = (*Driver)(nil)
+
+// Open connects to the engine, and removes what earlier processes of bench
+// could not remove themselves. The error wraps sandbox.ErrUnavailable if no
+// engine answers.
+func Open(ctx context.Context, o Options) (*Driver, error) {
+	// There is no other way to say this, and the library reads it only once.
+	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
+		return nil, err
+	}
+	tclog.SetDefault(quiet{})
+	provider, err := tc.NewDockerProvider(tc.WithLogger(quiet{}), tc.WithDefaultBridgeNetwork("bridge"))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
+	}
+	d := &Driver{provider: provider, client: provider.Client()}
+	info, err := d.client.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		provider.Close()
+		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
+	}
+	d.host = Host{Engine: info.Info.ServerVersion, CPUs: info.Info.NCPU, Memory: info.Info.MemTotal}
+	if d.session, err = newSession(o.State); err != nil {
+		provider.Close()
+		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
+	}
+	if err := d.sweep(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// Host describes the machine that the engine runs on.
+func (d *Driver) Host() Host { return d.host }
+
+// Close ends the session. All sandboxes must have been closed.
+func (d *Driver) Close() error { return errors.Join(d.session.close(), d.provider.Close()) }
+
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// wrap marks errors that mean that the engine is gone.
+func wrap(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case client.IsErrConnectionFailed(err), strings.Contains(err.Error(), "connection refused"), strings.Contains(err.Error(), "error during connect"):
+		return fmt.Errorf("%s: %w: %v", what, sandbox.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// gone reports errors that mean that a container does not exist (any more).
+func gone(err error) bool {
+	return errdefs.IsNotFound(err) || err != nil && strings.Contains(err.Error(), "removal of container") && strings.Contains(err.Error(), "in progress")
+}

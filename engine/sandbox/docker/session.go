@@ -1,0 +1,169 @@
+package docker
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/gofrs/flock"
+	"github.com/moby/moby/client"
+)
+
+// Labels of everything that bench makes on an engine.
+const (
+	labelSession = "bench.session" // the process that made it
+	labelOwner   = "bench.owner"   // the state directory that holds the session's lock
+	labelTrial   = "bench.trial"   // what it is for
+	labelImage   = "bench.image"   // the key of an image that was built
+)
+
+// A session is one process of bench. Its lock is free exactly when the process
+// is dead, whatever it died of, so no process ids have to be guessed at.
+type session struct {
+	id    string
+	owner string
+	dir   string
+	lock  *flock.Flock
+}
+
+func newSession(state string) (*session, error) {
+	dir := filepath.Join(state, "sessions")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for range 10 {
+		var id [8]byte
+		rand.Read(id[:])
+		s := &session{id: hex.EncodeToString(id[:]), owner: ownerOf(dir), dir: dir}
+		s.lock = flock.New(s.file(s.id))
+		ok, err := s.lock.TryLock()
+		if err != nil {
+			return nil, err
+		}
+		if ok && s.linked() {
+			return s, nil
+		}
+		s.lock.Close() // another process took the file for that of a dead session, and removes it
+	}
+	return nil, errors.New("other processes keep removing the lock file")
+}
+
+// linked reports whether the lock is held on the file that others will look at.
+func (s *session) linked() bool {
+	mine, err := s.lock.Stat()
+	if err != nil {
+		return false
+	}
+	theirs, err := os.Stat(s.file(s.id))
+	return err == nil && os.SameFile(mine, theirs)
+}
+
+// ownerOf names a state directory on a machine. An engine may be shared by
+// several users and machines, whose locks cannot be seen from here: what they
+// own is left alone.
+func ownerOf(dir string) string {
+	host, _ := os.Hostname()
+	machine, _ := os.ReadFile("/etc/machine-id")
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s", host, machine, dir))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (s *session) file(id string) string { return filepath.Join(s.dir, id+".lock") }
+
+func (s *session) labels(trial string) map[string]string {
+	return map[string]string{labelSession: s.id, labelOwner: s.owner, labelTrial: trial}
+}
+
+func (s *session) close() error {
+	return errors.Join(os.Remove(s.file(s.id)), s.lock.Unlock())
+}
+
+// dead reports whether the process of a session has ended.
+func (s *session) dead(id string) bool {
+	if id == s.id {
+		return false
+	}
+	lock := flock.New(s.file(id))
+	ok, err := lock.TryLock()
+	if err != nil || !ok {
+		return false
+	}
+	return lock.Unlock() == nil
+}
+
+// sweep removes the containers, networks and volumes of sessions that are dead.
+func (d *Driver) sweep(ctx context.Context) error {
+	filter := make(client.Filters).Add("label", labelOwner+"="+d.session.owner)
+	var dead []string
+	isDead := func(labels map[string]string) bool {
+		id := labels[labelSession]
+		if id == "" || filepath.Base(id) != id {
+			return false
+		}
+		if !slices.Contains(dead, id) {
+			if !d.session.dead(id) {
+				return false
+			}
+			dead = append(dead, id)
+		}
+		return true
+	}
+	containers, err := d.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
+	if err != nil {
+		return wrap("listing containers of earlier runs", err)
+	}
+	for _, c := range containers.Items {
+		if isDead(c.Labels) {
+			if err := d.remove(ctx, c.ID); err != nil {
+				return wrap("removing a container of an earlier run", err)
+			}
+		}
+	}
+	networks, err := d.client.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
+	if err != nil {
+		return wrap("listing networks of earlier runs", err)
+	}
+	for _, n := range networks.Items {
+		if isDead(n.Labels) {
+			if _, err := d.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil && !gone(err) {
+				return wrap("removing a network of an earlier run", err)
+			}
+		}
+	}
+	volumes, err := d.client.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
+	if err != nil {
+		return wrap("listing volumes of earlier runs", err)
+	}
+	for _, v := range volumes.Items {
+		if isDead(v.Labels) {
+			if _, err := d.client.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{}); err != nil && !gone(err) {
+				return wrap("removing a volume of an earlier run", err)
+			}
+		}
+	}
+	return d.session.removeLocks()
+}
+
+// removeLocks removes the lock files of dead sessions. Their containers are
+// gone by now, or are gone with their engine.
+func (s *session) removeLocks() error {
+	files, err := filepath.Glob(filepath.Join(s.dir, "*.lock"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		id := filepath.Base(f[:len(f)-len(".lock")])
+		if s.dead(id) {
+			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+// Package sandbox says what a place to run must offer. The places themselves are
+// in the packages below it; sandboxtest is the suite that each of them passes.
+//
+//	image, err := driver.Image(ctx, spec)
+//	box, err := driver.Start(ctx, sandbox.Spec{Image: image, Sandbox: s, Files: write})
+//	defer box.Close()
+//	exit, err := box.Exec(ctx, sandbox.Cmd{Args: []string{"python3", "main.py"}, User: s.User})
+//
+// The one rule of all methods: an error means that bench or the world is at
+// fault, never the program that ran. A program that fails, hangs or runs out of
+// memory is an [Exit].
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// A Driver makes images and starts sandboxes from them. It can be used by many
+// goroutines at once.
+type Driver interface {
+	// Image makes an image available, by pulling or building it, and returns
+	// the id under which it can be started. It is quick if the image is there.
+	// The error is a *BuildError if a Dockerfile does not build.
+	Image(ctx context.Context, spec ImageSpec) (id string, err error)
+	// Start starts a sandbox. Whoever started it closes it.
+	Start(ctx context.Context, spec Spec) (Sandbox, error)
+}
+
+// A Sandbox is a place with files and processes, cut off from the host, that is
+// gone after Close.
+type Sandbox interface {
+	// Exec runs a command and streams what it prints. When ctx ends, the
+	// command and all its descendants are dead before Exec returns the error of
+	// ctx; or, where they cannot be killed alone, frozen for good, and nothing
+	// but CopyOut and Close may follow.
+	Exec(ctx context.Context, cmd Cmd) (Exit, error)
+	// Freeze stops every process of the sandbox in one moment, for good.
+	Freeze(ctx context.Context) error
+	// CopyOut writes a directory as a tar stream, whose names begin with the
+	// name of the directory.
+	CopyOut(ctx context.Context, dir string, w io.Writer) error
+	// Usage is what the sandbox has used so far. Not after Freeze.
+	Usage(ctx context.Context) (engine.Usage, error)
+	// Close removes the sandbox with everything in it. It can be called twice.
+	Close() error
+}
+
+// An ImageSpec is an image to be made available.
+type ImageSpec struct {
+	Name    string // for people; part of the tag of an image that is built
+	Key     engine.Digest
+	Image   engine.Image
+	Context func(io.Writer) error // writes the build context as a tar stream
+	Pull    time.Duration         // bound on pulling
+	Build   time.Duration         // bound on building
+}
+
+// A Spec is a sandbox to be started.
+type Spec struct {
+	Image   string // id, from Driver.Image
+	Sandbox *engine.Sandbox
+	Grading bool   // root in it may run programs as another user, and signal them
+	Trial   string // for labels: what it is for
+
+	// Files writes what the sandbox starts with: a tar stream whose names are
+	// relative to "/".
+	Files func(io.Writer) error
+}
+
+// A Cmd is a command to be run in a sandbox.
+type Cmd struct {
+	Args   []string
+	Dir    string
+	Env    map[string]string
+	User   engine.User
+	Stdout io.Writer // nil discards; never called from two goroutines at once
+	Stderr io.Writer // may be the same as Stdout
+}
+
+// An Exit is how a command ended.
+type Exit struct {
+	Code int // 0 to 255; 128 plus the number of a signal
+}
+
+// A BuildError is a Dockerfile that does not build.
+type BuildError struct {
+	Log string // the end of what the build printed
+	Err error
+}
+
+func (e *BuildError) Error() string { return e.Err.Error() }
+
+// Unwrap is the error of the engine.
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// ErrUnavailable is wrapped by errors that mean that the place itself is gone or
+// cannot be reached, so that no other sandbox would fare better.
+var ErrUnavailable = errors.New("the sandbox engine cannot be reached")
