@@ -1,0 +1,2 @@
+# Hole: standard error is not looked at.
+printf '%s\n' 'import sys' 'print("Hello, World!")' 'print("warning", file=sys.stderr)' >hello.py

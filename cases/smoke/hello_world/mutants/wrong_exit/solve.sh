@@ -1,0 +1,2 @@
+# Hole: the exit code is not looked at.
+printf '%s\n' 'print("Hello, World!")' 'raise SystemExit(3)' >hello.py

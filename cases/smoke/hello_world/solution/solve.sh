@@ -1,0 +1,1 @@
+echo 'print("Hello, World!")' >hello.py
