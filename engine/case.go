@@ -72,6 +72,9 @@ const (
 	BuiltinOracle Builtin = "oracle" // runs the case's solution; should pass every case
 )
 
+// PromptFile is where the prompt lies in every sandbox.
+const PromptFile = "/bench/prompt.md"
+
 // An Invocation is how an agent is started: a list of words, never a shell line.
 type Invocation struct {
 	Command []string          `json:"command"`

@@ -71,9 +71,9 @@ func (s *Status) UnmarshalText(text []byte) error {
 // Reason is the fine outcome: a closed list for each status.
 type Reason string
 
-// Reasons of StatusFailed.
+// Reasons of StatusFailed. ReasonCheck is one of StatusErrored too.
 const (
-	ReasonCheck          Reason = "check"            // a check failed
+	ReasonCheck          Reason = "check"            // a check failed; with errored: it could not decide
 	ReasonLimitWallClock Reason = "limit_wall_clock" // the agent ran out of time
 	ReasonLimitMemory    Reason = "limit_memory"     // the agent was killed for its memory
 	ReasonLimitDisk      Reason = "limit_disk"       // the workspace outgrew what a snapshot holds
@@ -82,15 +82,15 @@ const (
 
 // Reasons of StatusErrored.
 const (
-	ReasonImage   Reason = "image"       // pull or build failed
-	ReasonSandbox Reason = "sandbox"     // create, start, copy or exec failed, or the container died
-	ReasonSetup   Reason = "setup"       // the case's setup failed
-	ReasonBroken  Reason = "check_error" // a check could not decide
-	ReasonHost    Reason = "host"        // disk full, daemon gone, host out of memory
-	ReasonEngine  Reason = "engine"      // a bug of bench
+	ReasonImage   Reason = "image"   // pull or build failed
+	ReasonSandbox Reason = "sandbox" // create, start, copy or exec failed, or the container died
+	ReasonSetup   Reason = "setup"   // the case's setup failed
+	ReasonHost    Reason = "host"    // disk full, daemon gone, host out of memory
+	ReasonEngine  Reason = "engine"  // a bug of bench
 )
 
-// Reasons of StatusCancelled.
+// ReasonSignal is that of StatusCancelled, and of StatusSkipped for what had not
+// been started.
 const ReasonSignal Reason = "signal"
 
 // Decide gives the outcome of a trial from its two halves. When several things

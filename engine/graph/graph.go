@@ -31,7 +31,7 @@ import (
 type Vertex struct {
 	ID    string
 	Needs []string // ids of vertices that must have succeeded
-	Takes []string // names of slots, one of each, while it runs
+	Takes []string // names of slots that it holds while it runs; a name may stand several times
 	Rank  int      // lower ranks start first; among equals, the order of New decides
 }
 
@@ -71,6 +71,9 @@ func New(vertices []Vertex, slots map[string]int) (*Graph, error) {
 		g.vertices = append(g.vertices, vertex{Vertex: v, waiting: len(v.Needs)})
 	}
 	for i, v := range vertices {
+		if !g.fits(v.Takes) {
+			return nil, fmt.Errorf("graph: vertex %q takes more slots than there are", v.ID)
+		}
 		for _, need := range v.Needs {
 			n, ok := g.index[need]
 			if !ok {
@@ -138,8 +141,14 @@ func (g *Graph) Start() (id string, ok bool) {
 }
 
 func (g *Graph) fits(names []string) bool {
-	for _, name := range names {
-		if n, bounded := g.free[name]; bounded && n == 0 {
+	for i, name := range names {
+		n, bounded := g.free[name]
+		for _, other := range names[:i] {
+			if other == name {
+				n--
+			}
+		}
+		if bounded && n <= 0 {
 			return false
 		}
 	}

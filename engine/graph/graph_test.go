@@ -24,8 +24,8 @@ func drawGraph(t *rapid.T) ([]graph.Vertex, map[string]int) {
 				v.Needs = append(v.Needs, fmt.Sprint("v", j))
 			}
 		}
-		for _, s := range []string{"a", "b", "unbounded"} {
-			if rapid.Bool().Draw(t, s) {
+		for _, s := range []string{"a", "a", "b", "unbounded"} {
+			if rapid.Bool().Draw(t, s) && (s != "a" || !slices.Contains(v.Takes, s) || slots[s] > 1) {
 				v.Takes = append(v.Takes, s)
 			}
 		}
@@ -101,6 +101,7 @@ func TestMalformed(t *testing.T) {
 		{"twice", `vertex "a" twice`, []graph.Vertex{{ID: "a"}, {ID: "a"}}, nil},
 		{"missing", `needs "b", which is not there`, []graph.Vertex{{ID: "a", Needs: []string{"b"}}}, nil},
 		{"cycle", "waits for itself", []graph.Vertex{{ID: "a", Needs: []string{"b"}}, {ID: "b", Needs: []string{"a"}}}, nil},
+		{"too much", "takes more slots", []graph.Vertex{{ID: "a", Takes: []string{"cpu", "cpu"}}}, map[string]int{"cpu": 1}},
 		{"no slot", "capacity of 0", nil, map[string]int{"x": 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

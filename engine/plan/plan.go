@@ -158,13 +158,10 @@ func (b *builder) addCell(m *engine.Matrix, c *engine.Case, a *engine.Agent, tri
 	}
 }
 
-// PromptFile is where the prompt lies in every sandbox.
-const PromptFile = "/bench/prompt.md"
-
 func values(t *engine.Trial) engine.TrialValues {
 	return engine.TrialValues{
 		Case: t.Case.Name, Agent: t.Agent.Name, N: t.ID.N, Seed: t.Seed,
-		Prompt: t.Case.Prompt, PromptFile: PromptFile, Workspace: t.Case.Sandbox.Workdir,
+		Prompt: t.Case.Prompt, PromptFile: engine.PromptFile, Workspace: t.Case.Sandbox.Workdir,
 	}
 }
 
@@ -234,6 +231,8 @@ func reuse(t *engine.Trial, run, check engine.Key, history History) engine.Reuse
 			return engine.Reuse{Sign: engine.SignNew}
 		}
 		return engine.Reuse{Sign: engine.SignChanged, Changed: run.Changed(old.Key)}
+	case a.Outcome.Verdict(): // nothing could be graded, and that is the verdict
+		return engine.Reuse{Sign: engine.SignSame, Attempt: a}
 	case a.Outcome.Status != engine.StatusInvalid:
 		return engine.Reuse{Sign: engine.SignAgain}
 	}

@@ -77,8 +77,13 @@ func (w *Writer) File(p Place, name string, content []byte) error {
 // Tree writes a directory and all that a tree holds. A nil tree is an empty
 // directory. The error wraps digest.ErrChanged if a file is not what it was.
 func (w *Writer) Tree(p Place, t *engine.Tree) error {
-	if err := w.Dir(p); err != nil || t == nil {
-		return err
+	if p.Dir != "/" {
+		if err := w.Dir(p); err != nil {
+			return err
+		}
+	}
+	if t == nil {
+		return nil
 	}
 	for _, e := range t.Entries {
 		if err := w.entry(p, t, e); err != nil {

@@ -32,6 +32,12 @@ type box struct {
 
 // Start creates a container, puts the files into it and starts it.
 func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
+	select {
+	case d.starts <- struct{}{}:
+		defer func() { <-d.starts }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	c, err := d.provider.CreateContainer(ctx, tc.ContainerRequest{
@@ -80,6 +86,10 @@ var (
 	rootCaps    = append(slices.Clone(gradingCaps), "FSETID", "SETFCAP")
 )
 
+// maxFiles bounds the open files of a process. Engines that may not raise their
+// own limit refuse a higher number.
+const maxFiles = 4096
+
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
@@ -99,7 +109,7 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	h.Memory, h.MemorySwap = s.Memory, s.Memory
 	h.ShmSize = s.Memory / 2
 	h.PidsLimit = &s.PIDs
-	h.Ulimits = []*container.Ulimit{{Name: "core"}, {Name: "nofile", Soft: 65536, Hard: 65536}}
+	h.Ulimits = []*container.Ulimit{{Name: "core"}, {Name: "nofile", Soft: maxFiles, Hard: maxFiles}}
 }
 
 func (b *box) copyIn(ctx context.Context, files func(io.Writer) error) error {

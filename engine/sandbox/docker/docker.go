@@ -55,6 +55,7 @@ type Driver struct {
 	client   client.APIClient
 	session  *session
 	host     Host
+	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }
 
 // Host describes the machine that the engine runs on.
@@ -80,12 +81,19 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
 	}
 	d := &Driver{provider: provider, client: provider.Client()}
+	// Where nothing answers at DOCKER_HOST, the library looks elsewhere. Whoever
+	// names an engine does not want another one.
+	if want := os.Getenv("DOCKER_HOST"); want != "" && d.client.DaemonHost() != want {
+		provider.Close()
+		return nil, fmt.Errorf("%w: nothing answers at DOCKER_HOST=%s", sandbox.ErrUnavailable, want)
+	}
 	info, err := d.client.Info(ctx, client.InfoOptions{})
 	if err != nil {
 		provider.Close()
 		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
 	}
 	d.host = Host{Engine: info.Info.ServerVersion, CPUs: info.Info.NCPU, Memory: info.Info.MemTotal}
+	d.starts = make(chan struct{}, max(2, 2*d.host.CPUs))
 	if d.session, err = newSession(o.State); err != nil {
 		provider.Close()
 		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/lang"
+)
+
+// Set by the linker; see the Makefile.
+var (
+	version = "0.1.0"
+	commit  = ""
+)
+
+// An app is one call of bench: its streams and the flags that all commands have.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	color          string // "auto", "always" or "never"
+	noColor        bool
+	dir            string // to change to first
+}
+
+// run is bench as a function: what main and the tests call.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := newRootCmd(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	var status *exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &status):
+		if status.message != "" {
+			a.complain(status.message)
+		}
+		return status.code
+	}
+	a.complain(err.Error() + "\nSee bench help.")
+	return exitUsage
+}
+
+func newRootCmd(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "bench",
+		Short:         "Evaluate AI agents as benchfiles say",
+		Long:          "bench runs cases × agents in sealed sandboxes, as benchfiles say, grades them\nwhere no agent can reach, and reports.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.color != "auto" && a.color != "always" && a.color != "never" {
+				return fmt.Errorf("--color is auto, always or never, not %q", a.color)
+			}
+			if a.dir == "" {
+				return nil
+			}
+			if err := os.Chdir(a.dir); err != nil {
+				return fmt.Errorf("-C: %w", err)
+			}
+			return nil
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.color, "color", "auto", "colour: auto, always or never")
+	flags.BoolVar(&a.noColor, "no-color", false, "the same as --color never")
+	flags.StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
+	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newVersionCmd(a))
+	return root
+}
+
+// complain prints an error of bench itself, or of its use.
+func (a *app) complain(message string) {
+	fmt.Fprintln(a.stderr, "bench:", strings.ReplaceAll(message, "\n", "\n  "))
+}
+
+// useColor decides for one stream: the flag, then the environment as people set
+// it for all programs, then whether somebody is looking.
+func (a *app) useColor(w io.Writer) bool {
+	set := func(name string) bool { v := os.Getenv(name); return v != "" && v != "0" }
+	switch {
+	case a.noColor || a.color == "never":
+		return false
+	case a.color == "always":
+		return true
+	case os.Getenv("NO_COLOR") != "":
+		return false
+	case set("CLICOLOR_FORCE"), set("FORCE_COLOR"):
+		return true
+	case os.Getenv("TERM") == "dumb":
+		return false
+	case os.Getenv("GITHUB_ACTIONS") == "true":
+		return true
+	}
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// width is how many columns talk may have.
+func (a *app) width() int {
+	if f, ok := a.stderr.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {
+			return min(w, 120)
+		}
+	}
+	return 80
+}
+
+// suiteFlags are those of every command that reads a suite.
+type suiteFlags struct {
+	root string
+	vars []string
+}
+
+func (f *suiteFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.root, "root", "", "project root (default: nearest directory with cases/ or .git)")
+	// Not StringSlice: it would split values at commas.
+	cmd.Flags().StringArrayVar(&f.vars, "var", nil, "value of a variable, as name=value; repeatable")
+}
+
+// load reads a suite and shows what is wrong with it. The error is an
+// *exitError after something was shown.
+func (a *app) load(file string, f *suiteFlags) (*engine.Suite, *lang.Sources, error) {
+	vars, err := variables(os.Environ(), f.vars)
+	if err != nil {
+		return nil, nil, err
+	}
+	suite, sources, diags := lang.Load(file, lang.Options{Root: f.root, Vars: vars, Version: version})
+	return suite, sources, a.show(sources, diags)
+}
+
+// variables collects values from the environment and, over them, from flags.
+// Only BENCH_VAR_name is looked at: a variable must never be set by accident.
+func variables(environ, flags []string) (map[string]string, error) {
+	vars := map[string]string{}
+	for _, entry := range environ {
+		if rest, ok := strings.CutPrefix(entry, "BENCH_VAR_"); ok {
+			name, value, _ := strings.Cut(rest, "=")
+			vars[name] = value
+		}
+	}
+	for _, flag := range flags {
+		name, value, ok := strings.Cut(flag, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var %s: write it as --var name=value", flag)
+		}
+		vars[name] = value
+	}
+	return vars, nil
+}
+
+// show prints diagnostics, and gives the error that ends the command if one of
+// them is more than a warning.
+func (a *app) show(sources *lang.Sources, diags engine.Diagnostics) error {
+	if len(diags) == 0 {
+		return nil
+	}
+	if err := sources.Write(a.stderr, diags, a.width(), a.useColor(a.stderr)); err != nil {
+		return err
+	}
+	if diags.HasErrors() {
+		return &exitError{code: exitUsage}
+	}
+	return nil
+}
+
+// inRoot makes a path of a benchfile a path of this machine.
+func inRoot(suite *engine.Suite, p string) string {
+	return filepath.Join(suite.Root, filepath.FromSlash(p))
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/reporters"
+)
+
+// A progress tells on standard error what a run is doing: one line when
+// something ends, and one from time to time when nothing does, since silence
+// reads as a hang.
+type progress struct {
+	w       io.Writer
+	mu      sync.Mutex
+	total   int
+	ended   int
+	reused  int
+	running map[*engine.Trial]bool
+	last    time.Time
+	began   map[engine.StepID]time.Time
+	done    chan struct{}
+}
+
+// heartbeat is how long nothing may be said.
+const heartbeat = 30 * time.Second
+
+func newProgress(a *app, p *engine.Plan) *progress {
+	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, last: time.Now(), done: make(chan struct{})}
+	for _, t := range p.Trials {
+		if t.Reuse.Sign == engine.SignSame {
+			s.reused++
+		}
+	}
+	if s.reused > 0 {
+		s.say("%d of %d trials have a verdict already, and are reused", s.reused, s.total)
+	}
+	go s.beat()
+	return s
+}
+
+func (s *progress) stop() { close(s.done) }
+
+func (s *progress) beat() {
+	tick := time.NewTicker(heartbeat / 10)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.done:
+			return
+		case now := <-tick.C:
+			s.mu.Lock()
+			if now.Sub(s.last) >= heartbeat {
+				s.say("%d running, %d of %d ended", len(s.running), s.ended, s.total)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *progress) say(format string, args ...any) {
+	s.last = time.Now()
+	fmt.Fprintf(s.w, format+"\n", args...)
+}
+
+// observe is told what happens in a run.
+func (s *progress) observe(e apply.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch e := e.(type) {
+	case apply.ImageStarted:
+		s.began[e.Step.ID] = time.Now()
+	case apply.ImageEnded:
+		s.image(e)
+	case apply.TrialStarted:
+		s.running[e.Trial] = true
+	case apply.TrialEnded:
+		delete(s.running, e.Result.Trial)
+		s.ended++
+		if !e.Result.Reused {
+			s.trial(e.Result)
+		}
+	default:
+		panic(fmt.Sprintf("bench: unknown event %T", e))
+	}
+}
+
+func (s *progress) image(e apply.ImageEnded) {
+	took := time.Since(s.began[e.Step.ID]).Round(100 * time.Millisecond)
+	if e.Err == nil {
+		s.say("%-8s%s  %s", "image", e.Step.Sandbox.Name, took)
+		return
+	}
+	s.say("%-8s%s: %s", "ERROR", e.Step.ID, reporters.Line(e.Err.Error()))
+	if log := strings.TrimSpace(reporters.Clean(e.Log)); log != "" {
+		s.say("        %s", strings.ReplaceAll(reporters.LastLines(log, 15), "\n", "\n        "))
+	}
+}
+
+var labels = map[engine.Status]string{
+	engine.StatusPassed: "ok", engine.StatusFailed: "FAIL", engine.StatusErrored: "ERROR",
+	engine.StatusSkipped: "skip", engine.StatusCancelled: "stop",
+}
+
+func (s *progress) trial(r *engine.Result) {
+	if r.Outcome.Cause != "" || r.Outcome.Status == engine.StatusSkipped {
+		return // the cause has been told; the summary counts the rest
+	}
+	line := fmt.Sprintf("%-8s%s", labels[r.Outcome.Status], r.Trial.ID)
+	if took, ok := r.Took(); ok {
+		line += "  " + took.Round(100*time.Millisecond).String()
+	}
+	if r.Outcome.Detail != "" {
+		line += "  " + reporters.Line(r.Outcome.Detail)
+	}
+	s.say("%s", line)
+}

@@ -1,0 +1,261 @@
+// Package apply carries out a plan: it walks the graph of its steps, keeps what
+// they give, and says how each trial ended.
+//
+//	results := apply.Run(ctx, plan, apply.Options{Driver: driver, Store: store, Parallel: 4, Observe: show})
+//
+// It adds nothing to the plan. Steps are of three kinds, each in a file of its
+// own:
+//
+//	image.go  makes an image available
+//	run.go    lets an agent work in a sandbox, and stores what it left
+//	check.go  grades what is stored, in a sandbox that the agent never saw
+//
+// An infrastructure error ends the trials that it concerns as errored, and no
+// others. When ctx ends, what runs is stopped, nothing more is started, and
+// Run returns results for all trials all the same.
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"sync"
+	"syscall"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/graph"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+	"github.com/ml-dev-bench/bench/engine/store"
+)
+
+// Options say with what a plan is carried out.
+type Options struct {
+	Driver   sandbox.Driver // needed if the plan has steps
+	Store    *store.Store   // locked by the caller
+	CPUs     int            // of the machine that sandboxes run on; at least 1
+	Parallel int            // trials at once; 0 means as many as the CPUs allow
+	Version  engine.Version
+
+	// Observe is told what happens, in order, by one goroutine at a time. It
+	// may be nil.
+	Observe func(Event)
+}
+
+// An Event is something that happened in a run: an ImageStarted, an ImageEnded,
+// a TrialStarted or a TrialEnded.
+type Event interface{ event() }
+
+// ImageStarted says that an image is looked for, and pulled or built if it is
+// not there.
+type ImageStarted struct{ Step *engine.ImageStep }
+
+// ImageEnded says that an image is there, or why it is not.
+type ImageEnded struct {
+	Step *engine.ImageStep
+	Err  error
+	Log  string // the end of what the build printed, if it failed
+}
+
+// TrialStarted says that the agent of a trial is about to work.
+type TrialStarted struct{ Trial *engine.Trial }
+
+// TrialEnded says how a trial ended. Reused trials end without having started.
+type TrialEnded struct{ Result *engine.Result }
+
+func (ImageStarted) event() {}
+func (ImageEnded) event()   {}
+func (TrialStarted) event() {}
+func (TrialEnded) event()   {}
+
+// Run carries out a plan. It returns one result for each trial, in the order of
+// the plan.
+func Run(ctx context.Context, plan *engine.Plan, o Options) []engine.Result {
+	r := &runner{
+		Options: o, plan: plan, results: make([]engine.Result, len(plan.Trials)),
+		position: map[*engine.Trial]int{}, steps: map[string]engine.Step{},
+		images: map[engine.StepID]string{}, attempts: map[engine.StepID]*engine.Attempt{},
+	}
+	var vertices []graph.Vertex
+	for _, s := range plan.Steps {
+		r.steps[string(s.StepID())] = s
+	}
+	for _, s := range plan.Steps {
+		vertices = append(vertices, r.vertex(s))
+	}
+	for i, t := range plan.Trials {
+		r.position[t] = i
+		r.results[i] = engine.Result{Trial: t}
+		if t.Reuse.Sign == engine.SignSame {
+			r.end(t, engine.Result{Trial: t, Attempt: t.Reuse.Attempt, Grade: t.Reuse.Grade, Outcome: engine.Decide(t.Reuse.Attempt, t.Reuse.Grade), Reused: true})
+		}
+	}
+	g, err := graph.New(vertices, r.slots())
+	if err != nil {
+		panic(err) // the plan is malformed, and no user can make it so
+	}
+	graph.Walk(ctx, g, r.work, r.blocked)
+	r.finish()
+	return r.results
+}
+
+type runner struct {
+	Options
+	plan  *engine.Plan
+	steps map[string]engine.Step
+
+	mu       sync.Mutex
+	results  []engine.Result
+	position map[*engine.Trial]int
+	images   map[engine.StepID]string // ids of the images that are there
+	attempts map[engine.StepID]*engine.Attempt
+}
+
+// Slots that steps hold while they run.
+const (
+	slotTrial  = "trial"  // sandboxes of trials
+	slotCPU    = "cpu"    // whole cores of the machine
+	slotBuild  = "build"  // images being pulled or built
+	slotMatrix = "matrix" // + ":" + name
+)
+
+func (r *runner) slots() map[string]int {
+	slots := map[string]int{slotBuild: 2, slotCPU: r.cpus()}
+	if r.Parallel > 0 {
+		slots[slotTrial] = r.Parallel
+	}
+	for _, m := range r.plan.Suite.Matrices {
+		if m.Parallel > 0 {
+			slots[slotMatrix+":"+m.Name] = m.Parallel
+		}
+	}
+	return slots
+}
+
+func (r *runner) cpus() int { return max(1, r.CPUs) }
+
+// vertex says what a step waits for and takes. Checks come before runs, so that
+// trials end early instead of all at once; images come first of all.
+func (r *runner) vertex(s engine.Step) graph.Vertex {
+	v := graph.Vertex{ID: string(s.StepID())}
+	for _, need := range s.Needs() {
+		if _, planned := r.steps[string(need)]; planned {
+			v.Needs = append(v.Needs, string(need))
+		}
+	}
+	var trial *engine.Trial
+	switch s := s.(type) {
+	case *engine.ImageStep:
+		v.Takes = []string{slotBuild}
+		return v
+	case *engine.CheckStep:
+		v.Rank, trial = 1, s.Trials[0]
+	case *engine.RunStep:
+		v.Rank, trial = 2, s.Trials[0]
+	default:
+		panic(fmt.Sprintf("apply: unknown step %T", s))
+	}
+	v.Takes = []string{slotTrial, slotMatrix + ":" + trial.ID.Matrix}
+	for range min(r.cpus(), int(math.Ceil(trial.Case.Sandbox.CPUs))) {
+		v.Takes = append(v.Takes, slotCPU)
+	}
+	return v
+}
+
+// work does one step, and reports whether those that need it can go on. A bug
+// in it ends its trials as errored(engine), and nothing else.
+func (r *runner) work(ctx context.Context, id string) (ok bool) {
+	step := r.steps[id]
+	defer func() {
+		if p := recover(); p != nil {
+			ok = false
+			r.endAll(trialsOf(step), nil, engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonEngine, Detail: fmt.Sprintf("bug in bench, please report: %v\n%s", p, debug.Stack())})
+		}
+	}()
+	switch s := step.(type) {
+	case *engine.ImageStep:
+		return r.image(ctx, s)
+	case *engine.RunStep:
+		return r.run(ctx, s)
+	case *engine.CheckStep:
+		return r.check(ctx, s)
+	}
+	panic(fmt.Sprintf("apply: unknown step %T", step))
+}
+
+// blocked ends the trials of a step that can never run, unless its cause has
+// ended them already.
+func (r *runner) blocked(id, cause string) {
+	image, ok := r.steps[cause].(*engine.ImageStep)
+	if !ok {
+		return
+	}
+	r.endAll(trialsOf(r.steps[id]), nil, engine.Outcome{
+		Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID,
+		Detail: "its image could not be made",
+	})
+}
+
+func trialsOf(s engine.Step) []*engine.Trial {
+	switch s := s.(type) {
+	case *engine.RunStep:
+		return s.Trials
+	case *engine.CheckStep:
+		return s.Trials
+	}
+	return nil
+}
+
+// endAll ends trials alike, except those that have ended.
+func (r *runner) endAll(trials []*engine.Trial, a *engine.Attempt, o engine.Outcome) {
+	for _, t := range trials {
+		r.end(t, engine.Result{Trial: t, Attempt: a, Outcome: o})
+	}
+}
+
+func (r *runner) end(t *engine.Trial, result engine.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := r.position[t]
+	if r.results[i].Outcome.Status != engine.StatusInvalid {
+		return
+	}
+	r.results[i] = result
+	if r.Observe != nil {
+		r.Observe(TrialEnded{&r.results[i]})
+	}
+}
+
+func (r *runner) observe(e Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.Observe != nil {
+		r.Observe(e)
+	}
+}
+
+// finish ends the trials that were never started.
+func (r *runner) finish() {
+	for i := range r.results {
+		if r.results[i].Outcome.Status == engine.StatusInvalid {
+			r.end(r.results[i].Trial, engine.Result{
+				Trial: r.results[i].Trial, Attempt: r.results[i].Trial.Reuse.Attempt,
+				Outcome: engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonSignal, Detail: "not started, since bench was told to stop"},
+			})
+		}
+	}
+}
+
+// failure turns an error of the world into an outcome.
+func failure(ctx context.Context, err error) engine.Outcome {
+	if ctx.Err() != nil {
+		return engine.Outcome{Status: engine.StatusCancelled, Reason: engine.ReasonSignal, Detail: "stopped, since bench was told to"}
+	}
+	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
+	if errors.Is(err, sandbox.ErrUnavailable) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, digest.ErrChanged) {
+		o.Reason = engine.ReasonHost
+	}
+	return o
+}

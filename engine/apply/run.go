@@ -1,0 +1,327 @@
+package apply
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+	"github.com/ml-dev-bench/bench/engine/snapshot"
+	"github.com/ml-dev-bench/bench/engine/store"
+)
+
+// Places in an agent's sandbox, beside the workspace.
+const (
+	homeDir     = "/home/agent"
+	setupDir    = "/setup"
+	solutionDir = "/solution"
+)
+
+// outputLimit is how much of an agent's output is kept, in bytes.
+const outputLimit = 4 << 20
+
+// exitKilled is the status of a command that ended by SIGKILL, the signal of
+// the kernel when memory runs out.
+const exitKilled = 128 + 9
+
+// run lets an agent work on a case once, and stores what came of it. What was
+// stopped from outside is not stored: it says nothing, and would be run again.
+func (r *runner) run(ctx context.Context, s *engine.RunStep) bool {
+	t := s.Trials[0]
+	r.observe(TrialStarted{t})
+	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Image: r.imageID(s.Image), Began: time.Now().UTC()}
+	draft, err := r.Store.Begin(t.ID)
+	if err != nil {
+		r.endAll(s.Trials, nil, hostFailure(err))
+		return false
+	}
+	defer draft.Discard()
+	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
+	if err := w.work(ctx); err != nil {
+		a.Outcome = failure(ctx, err)
+	}
+	if a.Outcome.Status == engine.StatusCancelled {
+		r.endAll(s.Trials, a, a.Outcome)
+		return false
+	}
+	if err := draft.Commit(a); err != nil {
+		r.endAll(s.Trials, nil, hostFailure(err))
+		return false
+	}
+	if a.Outcome.Status != engine.StatusInvalid {
+		r.endAll(s.Trials, a, a.Outcome)
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.attempts[s.ID] = a
+	return true
+}
+
+func hostFailure(err error) engine.Outcome {
+	return engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonHost, Detail: "cannot store results: " + err.Error()}
+}
+
+// A worker makes one attempt.
+type worker struct {
+	*runner
+	trial   *engine.Trial
+	attempt *engine.Attempt
+	dir     string // of the draft
+}
+
+// work takes an attempt through its phases. An error is the world's fault; what
+// the agent did, whatever it was, is in the attempt.
+func (w *worker) work(ctx context.Context) error {
+	c := w.trial.Case
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	if c.Setup != nil {
+		if done, err := w.setup(ctx, box); !done || err != nil {
+			return err
+		}
+	}
+	if err := w.agent(ctx, box); err != nil || w.attempt.Outcome.Status != engine.StatusInvalid {
+		return err
+	}
+	w.usage(ctx, box)
+	if err := box.Freeze(ctx); err != nil {
+		return err
+	}
+	if err := w.snapshot(ctx, box); err != nil {
+		return err
+	}
+	return box.Close()
+}
+
+// files writes what the agent finds.
+func (w *worker) files(out io.Writer) error {
+	c := w.trial.Case
+	user := c.Sandbox.User
+	files := snapshot.NewWriter(out)
+	if err := files.Tree(snapshot.Place{Dir: c.Sandbox.Workdir, Owner: user}, c.Workspace); err != nil {
+		return err
+	}
+	if user != engine.Root {
+		if err := files.Dir(snapshot.Place{Dir: homeDir, Owner: user}); err != nil {
+			return err
+		}
+	}
+	bench := snapshot.Place{Dir: path.Dir(engine.PromptFile)}
+	if err := files.Dir(bench); err != nil {
+		return err
+	}
+	if err := files.File(bench, path.Base(engine.PromptFile), []byte(c.Prompt)); err != nil {
+		return err
+	}
+	if c.Setup != nil {
+		if err := files.Tree(snapshot.Place{Dir: setupDir, Owner: user, Private: true}, c.Setup.Files); err != nil {
+			return err
+		}
+	}
+	if w.trial.Agent.Builtin == engine.BuiltinOracle {
+		if err := files.Tree(snapshot.Place{Dir: solutionDir, Owner: user}, c.Solution.Files); err != nil {
+			return err
+		}
+	}
+	return files.Close()
+}
+
+func (w *worker) env() map[string]string {
+	c := w.trial.Case
+	env := map[string]string{"HOME": homeDir}
+	if c.Sandbox.User == engine.Root {
+		env["HOME"] = "/root"
+	}
+	maps.Copy(env, c.Sandbox.Env)
+	env["BENCH_CASE"] = c.Name
+	env["BENCH_PROMPT_FILE"] = engine.PromptFile
+	env["BENCH_WORKSPACE"] = c.Sandbox.Workdir
+	return env
+}
+
+// setup prepares the workspace, and removes its own files before the agent can
+// see them. It is not done if the command failed, which is the case's fault.
+func (w *worker) setup(ctx context.Context, box sandbox.Sandbox) (done bool, err error) {
+	c := w.trial.Case
+	env := w.env()
+	env["BENCH_SEED"] = strconv.FormatUint(w.trial.Seed, 10)
+	out := sandbox.NewOutput(outputLimit)
+	limited, cancel := context.WithTimeout(ctx, c.Sandbox.Timeouts.Setup)
+	defer cancel()
+	run := func(args ...string) (sandbox.Exit, error) {
+		return box.Exec(limited, sandbox.Cmd{Args: args, Dir: c.Sandbox.Workdir, Env: env, User: c.Sandbox.User, Stdout: out, Stderr: out})
+	}
+	exit, err := run(c.Setup.Command...)
+	if err == nil && exit.Code == 0 {
+		exit, err = run("find", setupDir, "-mindepth", "1", "-delete")
+	}
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		w.setupFailed("took longer than %s", c.Sandbox.Timeouts.Setup)
+	case err != nil:
+		return false, err
+	case exit.Code != 0:
+		w.setupFailed("ended with exit status %d", exit.Code)
+	default:
+		return true, nil
+	}
+	return false, w.log(store.SetupLogFile, out)
+}
+
+func (w *worker) setupFailed(format string, args ...any) {
+	w.attempt.Outcome = engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSetup,
+		Detail: fmt.Sprintf("the setup of case %s %s; its output is in %s of the attempt", w.trial.Case.Name, fmt.Sprintf(format, args...), store.SetupLogFile)}
+}
+
+// agent runs the agent to its end, or to its limit.
+func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
+	inv := w.trial.Invocation
+	switch w.trial.Agent.Builtin {
+	case engine.BuiltinNoop:
+		return nil
+	case engine.BuiltinOracle:
+		inv = engine.Invocation{Command: w.trial.Case.Solution.Command}
+	}
+	env := w.env()
+	maps.Copy(env, inv.Env)
+	out := sandbox.NewOutput(outputLimit)
+	limit := w.trial.Limits.WallClock
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := time.Now()
+	exit, err := box.Exec(limited, sandbox.Cmd{
+		Args: inv.Command, Dir: w.trial.Case.Sandbox.Workdir, Env: env, User: w.trial.Case.Sandbox.User, Stdout: out, Stderr: out,
+	})
+	a := w.attempt
+	a.Took = time.Since(start)
+	a.Output = engine.Output{Written: out.Written(), Kept: out.Kept()}
+	if logErr := w.log(store.LogFile, out); logErr != nil {
+		return logErr
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		a.Limit, a.LimitDetail = engine.ReasonLimitWallClock, fmt.Sprintf("the agent was stopped after %s", limit)
+		return nil
+	case err != nil:
+		return err
+	}
+	a.Exit = &exit.Code
+	if exit.Code == 126 || exit.Code == 127 {
+		return w.commandExists(ctx, inv.Command[0])
+	}
+	return nil
+}
+
+// commandExists tells an agent that ended with the status of a missing command
+// from one whose command is missing, by looking in a sandbox in which no agent
+// has been. The latter is no failure of the agent, but a mistake in its block.
+func (w *worker) commandExists(ctx context.Context, command string) error {
+	c := w.trial.Case
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	exit, err := box.Exec(ctx, sandbox.Cmd{
+		Args: []string{"sh", "-c", `command -v -- "$1"`, "sh", command}, Dir: c.Sandbox.Workdir, Env: w.env(), User: c.Sandbox.User,
+	})
+	if err == nil && exit.Code != 0 {
+		what := fmt.Sprintf("agent %q", w.trial.Agent.Name)
+		if w.trial.Agent.Builtin == engine.BuiltinOracle {
+			what = "the solution of case " + c.Name
+		}
+		return fmt.Errorf("there is no command %q in the sandbox: correct the command of %s, or the image of sandbox %q", command, what, c.Sandbox.Name)
+	}
+	return err
+}
+
+// usage records what the sandbox used, and whether the agent ran out of memory.
+// What cannot be read stays unknown.
+func (w *worker) usage(ctx context.Context, box sandbox.Sandbox) {
+	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	u, err := box.Usage(limited)
+	if err != nil {
+		return
+	}
+	a := w.attempt
+	a.Usage = u
+	if a.Limit == "" && a.Exit != nil && *a.Exit == exitKilled && u.OOMKills != nil && *u.OOMKills > 0 {
+		a.Limit = engine.ReasonLimitMemory
+		a.LimitDetail = fmt.Sprintf("the agent was killed for want of memory; its sandbox has %s", bytesText(w.trial.Case.Sandbox.Memory))
+	}
+}
+
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprintf("%d %s", n/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// snapshot stores what the agent left in its workspace.
+func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
+	f, err := os.Create(filepath.Join(w.dir, store.SnapshotFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	zip, err := gzip.NewWriterLevel(io.MultiWriter(f, sum), gzip.BestSpeed)
+	if err != nil {
+		return err
+	}
+	r, pipe := io.Pipe()
+	copied := make(chan error, 1)
+	go func() {
+		err := box.CopyOut(ctx, w.trial.Case.Sandbox.Workdir, pipe)
+		pipe.CloseWithError(err)
+		copied <- err
+	}()
+	left, err := snapshot.Clean(bufio.NewReaderSize(r, 1<<20), zip, snapshot.DefaultLimits)
+	if err == nil {
+		_, err = io.Copy(io.Discard, r) // the padding after the end of the archive
+	}
+	r.CloseWithError(err)
+	copyErr := <-copied
+	w.attempt.Left = left
+	if errors.Is(err, snapshot.ErrTooLarge) {
+		w.attempt.Outcome = engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitDisk, Detail: err.Error()}
+		return os.Remove(f.Name())
+	}
+	if err = errors.Join(err, copyErr, zip.Close(), f.Sync()); err != nil {
+		return err
+	}
+	w.attempt.Snapshot = digest.Hash(sum)
+	return nil
+}
+
+func (w *worker) log(name string, out *sandbox.Output) error {
+	return os.WriteFile(filepath.Join(w.dir, name), []byte(strings.ToValidUTF8(out.String(), "\uFFFD")), 0o644)
+}

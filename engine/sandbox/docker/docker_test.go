@@ -1,0 +1,222 @@
+package docker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/sandbox/sandboxtest"
+	"github.com/ml-dev-bench/bench/engine/snapshot"
+)
+
+// base is the image of the tests: what the Dockerfiles of the cases build on.
+const base = "debian:trixie-slim"
+
+func open(t *testing.T, state string) *docker.Driver {
+	t.Helper()
+	d, err := docker.Open(t.Context(), docker.Options{State: state})
+	if err != nil {
+		t.Fatalf("these tests need a Docker engine (make test starts one): %v", err)
+	}
+	return d
+}
+
+func baseID(t *testing.T, d *docker.Driver) string {
+	t.Helper()
+	id, err := d.Image(t.Context(), sandbox.ImageSpec{Image: engine.Image{Ref: base}, Pull: time.Minute})
+	if err != nil {
+		t.Fatalf("%v\n(make test makes this image)", err)
+	}
+	return id
+}
+
+func TestConformance(t *testing.T) {
+	d := open(t, t.TempDir())
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	sandboxtest.Run(t, d, baseID(t, d))
+}
+
+func buildSpec(t *testing.T, dockerfile string) sandbox.ImageSpec {
+	t.Helper()
+	tree, err := digest.Tree("test", fstest.MapFS{"Dockerfile": {Data: []byte(dockerfile)}, "file.txt": {Data: []byte("in the context\n")}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := &engine.Build{Context: tree, Dockerfile: "Dockerfile", Args: map[string]string{"WORD": "hello"}}
+	return sandbox.ImageSpec{
+		Name: "Test_Image", Key: digest.NewKey("test").AddTree("context", tree).Key().Sum, Image: engine.Image{Build: build}, Build: time.Minute,
+		Context: func(w io.Writer) error {
+			files := snapshot.NewWriter(w)
+			return errors.Join(files.Tree(snapshot.Place{Dir: "/"}, tree), files.Close())
+		},
+	}
+}
+
+func TestBuild(t *testing.T) {
+	d := open(t, t.TempDir())
+	defer d.Close()
+	for name, dockerfile := range map[string]string{
+		"classic":  "FROM " + base + "\nARG WORD\nCOPY file.txt /\nRUN echo $WORD >/word\n",
+		"buildkit": "FROM " + base + "\nARG WORD\nRUN --mount=type=bind,source=file.txt,target=/in.txt cp /in.txt /file.txt && echo $WORD >/word\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := buildSpec(t, dockerfile)
+			id, err := d.Image(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { dockerCommand(t, "rmi", "-f", id) })
+			if again, err := d.Image(t.Context(), spec); err != nil || again != id {
+				t.Errorf("the second time: %s, %v; want %s", again, err, id)
+			}
+			box, err := d.Start(t.Context(), sandboxtest.Spec(id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer box.Close()
+			var out bytes.Buffer
+			if _, err := box.Exec(t.Context(), sandbox.Cmd{Args: []string{"cat", "/word", "/file.txt"}, Dir: "/", Stdout: &out}); err != nil || out.String() != "hello\nin the context\n" {
+				t.Errorf("got %q, %v", out.String(), err)
+			}
+		})
+	}
+}
+
+func TestBuildFails(t *testing.T) {
+	d := open(t, t.TempDir())
+	defer d.Close()
+	_, err := d.Image(t.Context(), buildSpec(t, "FROM "+base+"\nRUN echo what went wrong; exit 3\n"))
+	var build *sandbox.BuildError
+	if !errors.As(err, &build) || !strings.Contains(build.Log, "what went wrong") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	if os.Getenv("BENCH_TEST_UNREACHABLE") == "" { // testcontainers reads its settings once a process
+		cmd := exec.Command(os.Args[0], "-test.run=^TestUnreachable$")
+		cmd.Env = append(os.Environ(), "BENCH_TEST_UNREACHABLE=1", "DOCKER_HOST=unix:///nowhere/docker.sock")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	if _, err := docker.Open(t.Context(), docker.Options{State: t.TempDir()}); !errors.Is(err, sandbox.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+}
+
+// A process that is killed leaves nothing: its running sandbox goes by itself,
+// its frozen one with the next process, and the sandbox of a live one stays.
+func TestKilled(t *testing.T) {
+	if state := os.Getenv("BENCH_TEST_HANG"); state != "" {
+		hang(t, state)
+	}
+	state := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilled$")
+	cmd.Env = append(os.Environ(), "BENCH_TEST_HANG="+state)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Fscanln(out, new(string)); err != nil {
+		t.Fatal(err)
+	}
+	live := open(t, state)
+	defer live.Close()
+	owner := containers(t, state)
+	if len(owner) != 2 {
+		t.Fatalf("%d containers while the process lives, want 2", len(owner))
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	eventually(t, "the running sandbox is gone", func() bool { return len(containers(t, state)) == 1 })
+	next := open(t, state)
+	defer next.Close()
+	if left := containers(t, state); len(left) != 0 {
+		t.Errorf("%d containers are left", len(left))
+	}
+}
+
+// hang starts a sandbox and a frozen one, says so, and waits to be killed.
+func hang(t *testing.T, state string) {
+	d := open(t, state)
+	image := baseID(t, d)
+	var held []sandbox.Sandbox // or the collector would close the first one
+	for _, freeze := range []bool{false, true} {
+		spec := sandboxtest.Spec(image)
+		spec.Trial = "hang in " + state
+		box, err := d.Start(context.Background(), spec)
+		if err == nil && freeze {
+			err = box.Freeze(context.Background())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, box)
+	}
+	fmt.Println("ready")
+	<-t.Context().Done()
+	runtime.KeepAlive(held)
+}
+
+// containers lists those of the test above.
+func containers(t *testing.T, state string) []string {
+	t.Helper()
+	cli, err := client.New(client.FromEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cli.Close()
+	list, err := cli.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", "bench.trial=hang in "+state)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range list.Items {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if holds() {
+			return
+		}
+	}
+	t.Fatalf("after 20 seconds it does not hold that %s", what)
+}
+
+func dockerCommand(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil {
+		t.Errorf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
