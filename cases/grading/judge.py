@@ -83,6 +83,7 @@ class Judge:
         self._score = None
         self._metrics = {}
         self._failed = 0
+        self._first = ""  # expectation that did not hold
         self._held = 0
         self._contact = False
         self._rooms = []
@@ -96,6 +97,7 @@ class Judge:
             print(f"ok    {name}", flush=True)
         else:
             self._failed += 1
+            self._first = self._first or f"{name}: {detail}".strip().strip(":").split("\n")[0][:160]
             print(f"FAIL  {name}" + (f": {_short(detail)}" if detail else ""), flush=True)
         return bool(holds)
 
@@ -146,7 +148,10 @@ class Judge:
             _report("BENCH_SCORE", repr(float(self._score)))
         if self._metrics:
             _report("BENCH_METRICS", json.dumps(self._metrics))
-        print(f"{self._held} held, {self._failed} failed", flush=True)
+        if self._failed:  # the last line is what a report shows
+            print(f"{self._failed} of {self._held + self._failed} expectations failed; the first: {self._first}")
+        else:
+            print(f"all {self._held} expectations hold")
         return 1 if self._failed else 0
 
     # -- the candidate's files -------------------------------------------
