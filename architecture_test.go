@@ -6,7 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -155,6 +158,17 @@ func inside(name, dep string) bool { return name == dep || strings.HasPrefix(nam
 
 func list(t *testing.T) []pkg {
 	t.Helper()
+	// go test does not see what go list reads, and would give an old verdict
+	// from its cache. It does see which files the test opens itself.
+	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" {
+			_, err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("go", "list", "-json=ImportPath,Standard,Imports,Deps", "./...")
 	out, err := cmd.Output()
 	if err != nil {
