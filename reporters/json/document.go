@@ -1,0 +1,132 @@
+package json
+
+import (
+	"math"
+	"time"
+	"unicode"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// The objects of the document. Their meaning is in results.schema.json, next to
+// this file; the two are changed together.
+
+type document struct {
+	Schema   string         `json:"schema"`
+	Bench    engine.Version `json:"version"`
+	Suite    suite          `json:"suite"`
+	Began    *time.Time     `json:"began,omitempty"`
+	Ended    *time.Time     `json:"ended,omitempty"`
+	Exit     engine.Exit    `json:"exit"`
+	Totals   totals         `json:"totals"`
+	Matrices []matrix       `json:"matrices"`
+	Trials   []trial        `json:"trials"`
+}
+
+type suite struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Seed        uint64          `json:"seed"`
+	Sources     []engine.Source `json:"sources"`
+}
+
+type matrix struct {
+	Name   string  `json:"name"`
+	Totals totals  `json:"totals"`
+	Agents []agent `json:"agents"`
+}
+
+type agent struct {
+	Agent  string `json:"agent"`
+	Model  string `json:"model,omitempty"`
+	Totals totals `json:"totals"`
+}
+
+type totals struct {
+	Trials    int            `json:"trials"`
+	Passed    int            `json:"passed"`
+	Failed    int            `json:"failed"`
+	Errored   int            `json:"errored"`
+	Skipped   int            `json:"skipped"`
+	Cancelled int            `json:"cancelled"`
+	Reused    int            `json:"reused"`
+	Complete  bool           `json:"complete"`
+	PassRate  *float64       `json:"pass_rate,omitempty"`
+	Score     *float64       `json:"score,omitempty"`
+	P50       *float64       `json:"p50_seconds,omitempty"`
+	Total     *float64       `json:"total_seconds,omitempty"`
+	Metrics   []metricTotals `json:"metrics"`
+}
+
+type metricTotals struct {
+	Name string  `json:"name"`
+	Unit string  `json:"unit,omitempty"`
+	N    int     `json:"n"`
+	Mean float64 `json:"mean"`
+	Min  float64 `json:"min"`
+	Max  float64 `json:"max"`
+}
+
+type trial struct {
+	ID       string        `json:"id"`
+	Matrix   string        `json:"matrix"`
+	Case     string        `json:"case"`
+	Category string        `json:"category,omitempty"`
+	Agent    string        `json:"agent"`
+	Model    string        `json:"model,omitempty"`
+	N        int           `json:"n"`
+	Seed     uint64        `json:"seed"`
+	Status   engine.Status `json:"status"`
+	Reason   engine.Reason `json:"reason,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+	Cause    engine.StepID `json:"cause,omitempty"`
+	Reused   bool          `json:"reused"`
+	Attempt  int           `json:"attempt,omitempty"`
+	Score    *float64      `json:"score,omitempty"`
+	Began    *time.Time    `json:"began,omitempty"`
+	Took     *float64      `json:"took_seconds,omitempty"`
+	Exit     *int          `json:"exit,omitempty"`
+	Usage    *usage        `json:"usage,omitempty"`
+	Checks   []check       `json:"checks"`
+	Changed  []string      `json:"protected_changes"`
+	Left     []string      `json:"left_out"`
+	RunKey   engine.Digest `json:"run_key,omitzero"`
+	CheckKey engine.Digest `json:"check_key,omitzero"`
+	Image    string        `json:"image,omitempty"`
+}
+
+type usage struct {
+	CPU        *float64 `json:"cpu_seconds,omitempty"`
+	PeakMemory *int64   `json:"peak_memory_bytes,omitempty"`
+	OOMKills   *int64   `json:"oom_kills,omitempty"`
+}
+
+type check struct {
+	Name    string   `json:"name"`
+	Passed  bool     `json:"passed"`
+	Score   *float64 `json:"score,omitempty"`
+	Weight  *float64 `json:"weight,omitempty"`
+	Detail  string   `json:"detail,omitempty"`
+	Output  string   `json:"output,omitempty"`
+	Took    *float64 `json:"took_seconds,omitempty"`
+	Metrics []metric `json:"metrics"`
+}
+
+type metric struct {
+	Name        string  `json:"name"`
+	Value       float64 `json:"value"`
+	Unit        string  `json:"unit,omitempty"`
+	Description string  `json:"description,omitempty"`
+}
+
+// number is v, or absent if JSON cannot say it.
+func number(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+func obeyed(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || unicode.Is(unicode.Bidi_Control, r)
+}
