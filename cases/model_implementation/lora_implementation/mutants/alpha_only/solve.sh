@@ -1,0 +1,2 @@
+# Hole: forgets to divide by the rank.
+python3 /solution/complete.py

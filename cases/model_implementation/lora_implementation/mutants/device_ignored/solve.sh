@@ -1,0 +1,2 @@
+# Hole: makes every parameter on the default device.
+python3 /solution/complete.py

@@ -1,0 +1,2 @@
+# Hole: W is frozen for the optimiser, and changes all the same.
+python3 /solution/complete.py

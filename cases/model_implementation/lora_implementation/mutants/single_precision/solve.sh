@@ -1,0 +1,2 @@
+# Hole: the update knows single precision only.
+python3 /solution/complete.py
