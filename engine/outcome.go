@@ -7,7 +7,7 @@ type Outcome struct {
 	Status Status `json:"status"`
 	Reason Reason `json:"reason,omitempty"` // closed list for each status
 	Detail string `json:"detail,omitempty"` // one line for people
-	Cause  StepID `json:"cause,omitempty"`  // the step that is to blame, if another is
+	Cause  StepID `json:"cause,omitempty"`  // the step that is to blame, if it is none of the trial's own
 }
 
 func (o Outcome) String() string {
@@ -116,7 +116,11 @@ func Decide(a *Attempt, g *Grade) Outcome {
 		return Outcome{Status: StatusFailed, Reason: ReasonAgentExit,
 			Detail: fmt.Sprintf("agent ended with exit status %d; check %q failed", *a.Exit, failed.Name)}
 	default:
-		return Outcome{Status: StatusFailed, Reason: ReasonCheck, Detail: fmt.Sprintf("check %q failed: %s", failed.Name, failed.Detail)}
+		detail := fmt.Sprintf("check %q failed", failed.Name)
+		if failed.Detail != "" {
+			detail += ": " + failed.Detail
+		}
+		return Outcome{Status: StatusFailed, Reason: ReasonCheck, Detail: detail}
 	}
 }
 

@@ -97,7 +97,7 @@ class Judge:
             print(f"ok    {name}", flush=True)
         else:
             self._failed += 1
-            self._first = self._first or f"{name}: {detail}".strip().strip(":").split("\n")[0][:160]
+            self._first = self._first or name
             print(f"FAIL  {name}" + (f": {_short(detail)}" if detail else ""), flush=True)
         return bool(holds)
 
@@ -135,6 +135,7 @@ class Judge:
     def _verdict(self, error):
         if isinstance(error, Rejected):
             if not isinstance(error, _Told):
+                self._first = self._first or _line(error)
                 self.expect("the candidate can be graded", False, str(error))
         elif error is not None:
             traceback.print_exception(error)
@@ -149,7 +150,7 @@ class Judge:
         if self._metrics:
             _report("BENCH_METRICS", json.dumps(self._metrics))
         if self._failed:  # the last line is what a report shows
-            print(f"{self._failed} of {self._held + self._failed} expectations failed; the first: {self._first}")
+            print(f"{self._failed} of {self._held + self._failed} expectations failed, first: {self._first}")
         else:
             print(f"all {self._held} expectations hold")
         return 1 if self._failed else 0
@@ -391,6 +392,10 @@ def _remove(path):
         shutil.rmtree(path)
     elif path and os.path.lexists(path):
         os.unlink(path)
+
+
+def _line(error):
+    return str(error).strip().split("\n")[0][:160]
 
 
 def _short(detail):

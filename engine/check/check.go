@@ -209,9 +209,14 @@ func (r *runner) verdict(ctx context.Context, code int, result *engine.CheckResu
 			return broken("cannot run: there is no command %q in its sandbox; correct the command of the check, or its image", r.check.Script.Command[0])
 		}
 	}
-	result.Detail = fmt.Sprintf("exit status %d", code)
-	if last := lastLine(result.Output); last != "" {
-		result.Detail = last + fmt.Sprintf(" (exit status %d)", code)
+	status := fmt.Sprintf("exit status %d", code)
+	switch last := lastLine(result.Output); {
+	case last == "":
+		result.Detail = status
+	case code == 1: // the plain way of a check to say no
+		result.Detail = last
+	default:
+		result.Detail = last + " (" + status + ")"
 	}
 	return nil
 }
