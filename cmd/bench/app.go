@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
+	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 )
 
 // Set by the linker; see the Makefile.
@@ -40,6 +42,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
+	sweep()
 	var status *exitError
 	switch {
 	case err == nil:
@@ -52,6 +55,21 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	a.complain(err.Error() + "\nSee bench help.")
 	return exitUsage
+}
+
+// sweep removes what a killed process of bench left on the engine. Every command
+// does it, and almost always there is nothing to do. An engine that cannot be
+// reached is no error here: whoever needs it will say so.
+func sweep() {
+	state, err := stateDir()
+	if err != nil || !docker.Leftovers(state) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if d, err := docker.Open(ctx, docker.Options{State: state}); err == nil {
+		d.Close()
+	}
 }
 
 func newRootCmd(a *app) *cobra.Command {

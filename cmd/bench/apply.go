@@ -65,7 +65,7 @@ func (a *app) apply(file string, f *applyFlags) error {
 	if err := results.Lock(); err != nil {
 		return cannot(err)
 	}
-	defer results.Unlock()
+	defer func() { _ = results.Unlock() }() // the process ends soon, and the lock with it
 	p, diags := plan.New(suite, results)
 	if err := a.show(sources, diags); err != nil {
 		return err

@@ -84,7 +84,9 @@ func (a *app) formatFile(file string, f *fmtFlags) (changed bool, err error) {
 		return false, err
 	}
 	if f.diff {
-		a.stdout.Write(diff.Diff(file, text, file+" (formatted)", out))
+		if _, err := a.stdout.Write(diff.Diff(file, text, file+" (formatted)", out)); err != nil {
+			return true, cannot(err)
+		}
 	} else {
 		fmt.Fprintln(a.stdout, file)
 	}

@@ -48,7 +48,7 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep) bool {
 		r.endAll(s.Trials, nil, hostFailure(err))
 		return false
 	}
-	defer draft.Discard()
+	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
 	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
 	if err := w.work(ctx); err != nil {
 		a.Outcome = failure(ctx, err)

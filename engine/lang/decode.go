@@ -21,14 +21,19 @@ func (l *loader) suite(main *source) *engine.Suite {
 	}
 	s.declare(main.body.Blocks, false)
 	suites := s.order["suite"]
-	if len(suites) != 1 {
-		s.errorAt(main.body.MissingItemRange(), "V02", "a benchfile has exactly one suite block",
-			"This one has %d. Write suite \"name\" { ... } once; files without one can be imported.", len(suites))
+	if len(suites) == 0 {
+		s.errorAt(main.body.MissingItemRange(), "V02", "this file has no suite block",
+			"The file on the command line begins with suite \"name\" { ... }; files without one can only be imported by such a file.")
 		return nil
 	}
 	block := s.blocks["suite"][suites[0]]
+	for _, name := range suites[1:] {
+		s.errorAt(s.blocks["suite"][name].DefRange(), "V02", "a second suite block",
+			"A benchfile declares one suite, and this one does so at %s. Remove one of the two, or move it into a file of its own.", at(block.DefRange()))
+	}
 	b := s.open(block.Body, suiteSpec, block.DefRange())
-	if !b.checkVersion() {
+	if !b.checkVersion() { // what else seems wrong may be right in the version that is wanted
+		l.diags = l.diags[len(l.diags)-1:]
 		return nil
 	}
 	s.include(main.path, block.Body.Attributes["imports"])
@@ -207,25 +212,18 @@ func (b *body) limits() engine.Limits {
 // bind compiles command and env. What does not mention the trial is evaluated
 // now; the rest is type-checked now, and evaluated once per trial.
 func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
+	var words, vars func(cty.Value) (cty.Value, error)
 	command, _ := b.expr("command", kCommand)
-	env, hasEnv := b.expr("env", kMap)
-	commandCtx, ok := b.context(command, true)
-	var envCtx *hcl.EvalContext
-	if hasEnv {
-		var fine bool
-		envCtx, fine = b.context(env, true)
-		ok = ok && fine
+	if ctx, ok := b.context(command, true); ok {
+		words, _ = b.perTrial(command, ctx, cty.List(cty.String))
 	}
-	if !ok {
-		return nil
-	}
-	words := b.perTrial(command, commandCtx, cty.List(cty.String))
-	vars := func(cty.Value) (cty.Value, error) { return cty.MapValEmpty(cty.String), nil }
-	if hasEnv {
-		vars = b.perTrial(env, envCtx, cty.Map(cty.String))
-		if v, err := vars(unknownTrial()); err == nil && v.IsKnown() {
+	if env, ok := b.expr("env", kMap); !ok {
+		vars = func(cty.Value) (cty.Value, error) { return cty.MapValEmpty(cty.String), nil }
+	} else if ctx, ok := b.context(env, true); ok {
+		var first cty.Value
+		if vars, first = b.perTrial(env, ctx, cty.Map(cty.String)); vars != nil && first.IsKnown() {
 			keys := map[string]string{}
-			for k, e := range v.AsValueMap() {
+			for k, e := range first.AsValueMap() {
 				keys[k] = ""
 				if e.IsKnown() && !e.IsNull() {
 					keys[k] = e.AsString()
@@ -253,7 +251,7 @@ func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
 			inv.Command = append(inv.Command, w.AsString())
 		}
 		if len(inv.Command) == 0 || inv.Command[0] == "" {
-			return inv, fmt.Errorf("%s: the command is empty", where)
+			return inv, fmt.Errorf("%s: the command is empty", at(where))
 		}
 		for k, v := range m.AsValueMap() {
 			if inv.Env == nil {
@@ -265,9 +263,9 @@ func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
 	}
 }
 
-// perTrial gives a function that evaluates an expression for one trial; nil
-// after reporting that its type is wrong for every trial.
-func (b *body) perTrial(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type) func(cty.Value) (cty.Value, error) {
+// perTrial gives a function that evaluates an expression for one trial, and what
+// can be known of its value before; nil after reporting that it fits no trial.
+func (b *body) perTrial(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type) (each func(trial cty.Value) (cty.Value, error), first cty.Value) {
 	eval := func(trial cty.Value) (cty.Value, hcl.Diagnostics) {
 		child := ctx.NewChild()
 		child.Variables = map[string]cty.Value{"trial": trial}
@@ -276,10 +274,11 @@ func (b *body) perTrial(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type) f
 	first, diags := eval(unknownTrial())
 	b.hcl(diags, "V09")
 	if diags.HasErrors() {
-		return nil
+		return nil, first
 	}
-	if _, ok := b.convert(first, want, e.Range()); !ok {
-		return nil
+	first, ok := b.convert(first, want, e.Range())
+	if !ok {
+		return nil, first
 	}
 	finish := func(v cty.Value, diags hcl.Diagnostics) (cty.Value, error) {
 		if diags.HasErrors() {
@@ -287,7 +286,7 @@ func (b *body) perTrial(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type) f
 		}
 		out, ok := (&scope{loader: &loader{}}).convert(v, want, e.Range())
 		if !ok || !out.IsWhollyKnown() || hasNull(out) {
-			return out, fmt.Errorf("%s: %s is expected here", e.Range(), describeType(want))
+			return out, fmt.Errorf("%s: %s is expected here", at(e.Range()), describeType(want))
 		}
 		return out, nil
 	}
@@ -295,11 +294,11 @@ func (b *body) perTrial(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type) f
 		v, err := finish(first, nil)
 		if err != nil {
 			b.errorAt(e.Range(), "V09", "unusable value", "%v.", err)
-			return nil
+			return nil, first
 		}
-		return func(cty.Value) (cty.Value, error) { return v, nil }
+		return func(cty.Value) (cty.Value, error) { return v, nil }, v
 	}
-	return func(trial cty.Value) (cty.Value, error) { return finish(eval(trial)) }
+	return func(trial cty.Value) (cty.Value, error) { return finish(eval(trial)) }, first
 }
 
 func hasNull(v cty.Value) bool {
@@ -332,7 +331,7 @@ func (s *scope) reports(out *engine.Suite) {
 		}
 		r.Path, _ = b.path("path")
 		if before, ok := paths[r.Path]; ok && r.Path != "" {
-			s.errorAt(b.place("path"), "V23", "two reports write the same file", "%s is written by the report at %s already. Give one of them another path.", r.Path, before)
+			s.errorAt(b.place("path"), "V23", "two reports write the same file", "%s is written by the report at %s already. Give one of them another path.", r.Path, at(before))
 		}
 		paths[r.Path] = b.rng
 		if r.Path == "cases" || strings.HasPrefix(r.Path, "cases/") {

@@ -331,10 +331,19 @@ func (b *body) hidden(c *engine.Case, workspace string, hasWorkspace bool) {
 		}
 		for p := range strings.SplitSeq(s.files.Path, " + ") {
 			for _, o := range open {
-				if within(p, o) || within(o, p) {
-					b.errorAt(b.rng, "V18", fmt.Sprintf("the files of the %s are not hidden", s.what),
-						"%s and %s, which the agent sees, lie one in the other. Put the hidden files into a directory of their own.", p, o)
+				how := ""
+				switch {
+				case p == o:
+					how = "is"
+				case within(p, o):
+					how = "lies in"
+				case within(o, p):
+					how = "holds"
+				default:
+					continue
 				}
+				b.errorAt(b.rng, "V18", fmt.Sprintf("the files of the %s are not hidden", s.what),
+					"%s %s %s, which the agent sees. Put the hidden files into a directory of their own.", p, how, o)
 			}
 		}
 	}

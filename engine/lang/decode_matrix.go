@@ -101,6 +101,10 @@ func (b *body) selectCases(name string) ([]*engine.Case, bool) {
 func (b *body) casesOf(items []hcl.Expression) []*engine.Case {
 	picked := map[string]*engine.Case{}
 	for _, item := range items {
+		if misplacedCase(item) {
+			b.errorAt(item.Range(), "V05", "a reference to a case is expected", "Write case.NAME, or case[\"group/name\"] if the name has a slash.")
+			continue
+		}
 		if t, diags := hcl.AbsTraversalForExpr(item); !diags.HasErrors() && t.RootName() == "case" {
 			if name, ok := b.refOf(item, "case"); ok {
 				picked[name] = b.cases[name]
@@ -130,11 +134,22 @@ func (b *body) casesOf(items []hcl.Expression) []*engine.Case {
 	return out
 }
 
+// misplacedCase finds case.group/name, which reads as a division.
+func misplacedCase(e hcl.Expression) bool {
+	_, diags := hcl.AbsTraversalForExpr(e)
+	return diags.HasErrors() && slices.ContainsFunc(e.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "case" })
+}
+
+// badPattern is the error for a glob that cannot be used.
+func badPattern(glob string) error {
+	return fmt.Errorf("%q is not a valid pattern; patterns are made of names, *, **, ?, [a-z] and {a,b}", glob)
+}
+
 func (b *body) applyGlob(picked map[string]*engine.Case, glob string, r hcl.Range) {
 	positive, negative := strings.CutPrefix(glob, "!")
 	pattern, err := resolvePath(b.file, positive)
 	if err == nil && (positive == "" || !doublestar.ValidatePattern(pattern)) {
-		err = fmt.Errorf("%q is not a valid pattern", glob)
+		err = badPattern(glob)
 	}
 	if err != nil {
 		b.errorAt(r, "V09", "unusable pattern", "%v.", err)
@@ -238,7 +253,7 @@ func (b *body) withTags(cases []*engine.Case, ok bool) []*engine.Case {
 	}
 	if ok && len(out) == 0 {
 		if given && len(cases) > 0 {
-			b.errorAt(b.place("tags"), "V10", "no case has these tags", "%d cases match the patterns, and none of them fits %q. Change tags or cases.", len(cases), tags)
+			b.errorAt(b.place("tags"), "V10", "no case has these tags", "%d cases match the patterns, and none of them has what tags ask for. Change tags or cases.", len(cases))
 		} else {
 			b.errorAt(b.place("cases"), "V10", "the matrix selects no case", "Selecting nothing is an error. Change the patterns.")
 		}

@@ -182,5 +182,19 @@ func didYouMean(s string, names []string, show func(string) string) string {
 	for i := range names {
 		names[i] = show(names[i])
 	}
-	return " There is " + strings.Join(names, ", ") + more + "."
+	if len(names) == 1 {
+		return " There is " + names[0] + "."
+	}
+	return " There are " + strings.Join(names, ", ") + more + "."
 }
+
+// article puts "a" or "an" before the name of a kind of block.
+func article(kind string) string {
+	if kind != "" && strings.Contains("aeiou", kind[:1]) {
+		return "an " + kind
+	}
+	return "a " + kind
+}
+
+// at is a place as it is written in a sentence.
+func at(r hcl.Range) string { return fmt.Sprintf("%s:%d:%d", r.Filename, r.Start.Line, r.Start.Column) }

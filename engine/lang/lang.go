@@ -103,10 +103,13 @@ type source struct {
 func (l *loader) load(file string) *engine.Suite {
 	abs, err := filepath.Abs(file)
 	if err == nil {
-		_, err = os.Stat(abs)
+		var info os.FileInfo
+		if info, err = os.Stat(abs); err == nil && !info.Mode().IsRegular() {
+			err = errors.New("not a file")
+		}
 	}
 	if err != nil {
-		l.report(engine.Diagnostic{Summary: "cannot read the benchfile", Detail: fmt.Sprintf("%v. Give the path of an existing file.", err)})
+		l.report(engine.Diagnostic{Summary: "cannot read the benchfile", Detail: fmt.Sprintf("%s: %v. Give the path of an existing file.", file, cause(err))})
 		return nil
 	}
 	l.rootDir = l.opts.Root

@@ -59,7 +59,7 @@ func (s *scope) declare(blocks hclsyntax.Blocks, imported bool) {
 		case b.Type == "locals":
 			s.declareLocals(b)
 		case len(b.Labels) != 1:
-			s.errorAt(b.DefRange(), "V01", fmt.Sprintf("a %s block has one name", b.Type), "Write it as %s \"name\" { ... }.", b.Type)
+			s.errorAt(b.DefRange(), "V01", fmt.Sprintf("%s block has one name", article(b.Type)), "Write it as %s \"name\" { ... }.", b.Type)
 		case b.Type == "suite" && imported:
 			s.errorAt(b.DefRange(), "V02", "an imported file has no suite block", "Only the file on the command line declares the suite. Remove this block, or run this file by itself.")
 		default:
@@ -103,7 +103,7 @@ func (s *scope) declareBlock(b *hclsyntax.Block) {
 	}
 	if before, ok := s.blocks[b.Type][name]; ok {
 		s.errorAt(label, "V03", fmt.Sprintf("%s %q is declared twice", b.Type, name),
-			"It is declared at %s already. Rename or remove one of the two.", before.LabelRanges[0])
+			"It is declared at %s already. Rename or remove one of the two.", at(before.LabelRanges[0]))
 		return
 	}
 	if s.blocks[b.Type] == nil {
@@ -123,7 +123,7 @@ func (s *scope) declareLocals(b *hclsyntax.Block) {
 	for _, name := range slices.Sorted(maps.Keys(b.Body.Attributes)) {
 		a := b.Body.Attributes[name]
 		if before, ok := s.locals[name]; ok {
-			s.errorAt(a.NameRange, "V03", fmt.Sprintf("local %q is declared twice", name), "It is declared at %s already. Rename or remove one of the two.", before.NameRange)
+			s.errorAt(a.NameRange, "V03", fmt.Sprintf("local %q is declared twice", name), "It is declared at %s already. Rename or remove one of the two.", at(before.NameRange))
 			continue
 		}
 		s.locals[name] = a
@@ -153,7 +153,7 @@ func (s *scope) include(from string, a *hclsyntax.Attribute) {
 func (s *scope) importPattern(from, pattern string, r hcl.Range) {
 	p, err := resolvePath(from, pattern)
 	if err == nil && !doublestar.ValidatePattern(p) {
-		err = fmt.Errorf("%q is not a valid pattern", pattern)
+		err = badPattern(pattern)
 	}
 	if err != nil {
 		s.errorAt(r, "V09", "unusable path", "%v.", err)
@@ -294,7 +294,7 @@ func (s *scope) splitName(t hcl.Traversal) (name string, rest hcl.Traversal, ok 
 			detail += fmt.Sprintf(" To leave ${%s} for a shell, write $${%s}.", root, root)
 		}
 		if blockSpec(root) != nil {
-			detail = fmt.Sprintf(" A %s cannot be used as a value; it can only be referred to where a reference is expected.", root)
+			detail = fmt.Sprintf(" It is the name of a kind of block: refer to %s where a reference is expected, not within a value.", article(root))
 		}
 		s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("unknown name %q", root), "Nothing of this name can be used in an expression.%s", detail)
 		return "", nil, false
@@ -347,7 +347,7 @@ func (s *scope) lookup(root, name string, rest hcl.Traversal, t hcl.Traversal) (
 		return s.unknown(root, name, s.order[root], t)
 	}
 	if len(rest) == 0 {
-		s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("a %s is not a value", root), "Use one of its arguments, such as %s.%s.memory.", root, name)
+		s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("%s is not a value", article(root)), "Use one of its arguments, such as %s.%s.memory.", root, name)
 		return cty.NilVal, false
 	}
 	attr, _ := stepName(rest[0])
@@ -363,22 +363,18 @@ func (s *scope) lookup(root, name string, rest hcl.Traversal, t hcl.Traversal) (
 }
 
 func (s *scope) unknown(root, name string, names []string, t hcl.Traversal) (cty.Value, bool) {
-	s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("unknown name %s.%s", root, name), "There is no %s of that name here.%s", describe(root),
+	detail := fmt.Sprintf("There is no %s of that name here.", root)
+	switch {
+	case root == "var":
+		detail = fmt.Sprintf("Nothing declares it. Write variable %q { ... } at the top level.", name)
+	case root == "local":
+		detail = "No locals block gives it a value."
+	case strings.Contains(root, "."):
+		detail = "That block does not set it, and only what is written can be used."
+	}
+	s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("unknown name %s.%s", root, name), "%s%s", detail,
 		didYouMean(name, names, func(n string) string { return root + "." + n }))
 	return cty.NilVal, false
-}
-
-func describe(root string) string {
-	switch root {
-	case "var":
-		return "variable"
-	case "local":
-		return "local value"
-	}
-	if strings.Contains(root, ".") {
-		return "argument"
-	}
-	return root
 }
 
 // once evaluates a named value a single time, and finds cycles.

@@ -1,6 +1,7 @@
 package lang
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -59,7 +60,7 @@ func (b *body) one(kind string) *body {
 		return nil
 	}
 	for _, extra := range all[1:] {
-		b.errorAt(extra.rng, "V03", fmt.Sprintf("a second %s block", kind), "The first one is at %s. Keep one of the two.", all[0].rng)
+		b.errorAt(extra.rng, "V03", fmt.Sprintf("a second %s block", kind), "The first one is at %s. Keep one of the two.", at(all[0].rng))
 	}
 	return all[0]
 }
@@ -87,7 +88,7 @@ func (b *body) place(name string) hcl.Range {
 func (s *scope) convert(v cty.Value, want cty.Type, r hcl.Range) (cty.Value, bool) {
 	out, err := convert.Convert(v, want)
 	if err != nil {
-		s.errorAt(r, "V09", "wrong type", "This must be %s: %v.", describeType(want), err)
+		s.errorAt(r, "V09", "wrong type", "This must be %s%s.", describeType(want), whyNot(v, err))
 		return cty.NilVal, false
 	}
 	if out.IsNull() && want != cty.DynamicPseudoType {
@@ -95,6 +96,24 @@ func (s *scope) convert(v cty.Value, want cty.Type, r hcl.Range) (cty.Value, boo
 		return cty.NilVal, false
 	}
 	return out, true
+}
+
+// whyNot says what is wrong with a value of the wrong type, without showing it.
+func whyNot(v cty.Value, err error) string {
+	var inside cty.PathError
+	if errors.As(err, &inside) && len(inside.Path) > 0 {
+		return fmt.Sprintf("; in it, %v", err)
+	}
+	t := v.Type()
+	switch {
+	case t.IsTupleType() || t.IsListType() || t.IsSetType():
+		return ", not a list"
+	case t.IsObjectType() || t.IsMapType():
+		return ", not a map"
+	case t.IsPrimitiveType():
+		return ", not a " + t.FriendlyName()
+	}
+	return fmt.Sprintf(": %v", err)
 }
 
 func describeType(t cty.Type) string {
@@ -145,11 +164,13 @@ func (b *body) number(name string, low, high float64) (float64, bool) {
 	}
 	f, _ := v.AsBigFloat().Float64()
 	if f < low || f > high {
-		b.errorAt(b.place(name), "V09", fmt.Sprintf("%s is out of range", name), "It must be between %v and %v, not %v.", low, high, f)
+		b.errorAt(b.place(name), "V09", fmt.Sprintf("%s is out of range", name), "It must be between %s and %s, not %s.", plainNumber(low), plainNumber(high), plainNumber(f))
 		return 0, false
 	}
 	return f, true
 }
+
+func plainNumber(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // whole reads a whole number within bounds.
 func (b *body) whole(name string, low, high uint64) (uint64, bool) {
@@ -293,11 +314,11 @@ func (s *scope) refOf(e hcl.Expression, kind string) (string, bool) {
 		name, _ = stepName(t[1])
 	}
 	if name == "" {
-		detail := fmt.Sprintf("Write %s.NAME, without quotes.", kind)
+		detail := fmt.Sprintf("Write %s.NAME.", kind)
 		if v, d := e.Value(nil); !d.HasErrors() && !v.IsNull() && v.Type() == cty.String {
 			detail = fmt.Sprintf("Write %s.%s, without quotes.", kind, v.AsString())
 		}
-		s.errorAt(e.Range(), "V05", fmt.Sprintf("a reference to a %s is expected", kind), "%s", detail)
+		s.errorAt(e.Range(), "V05", fmt.Sprintf("a reference to %s is expected", article(kind)), "%s", detail)
 		return "", false
 	}
 	if _, ok := s.blocks[kind][name]; !ok {

@@ -213,7 +213,7 @@ func (b *box) kill(u engine.User, done <-chan error) {
 		}
 		if err == nil {
 			select {
-			case <-done:
+			case <-done: //nolint:errcheck // that it ended is all that matters
 				return
 			case <-time.After(killWait):
 			}

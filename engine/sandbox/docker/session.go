@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/gofrs/flock"
 	"github.com/moby/moby/client"
@@ -84,6 +85,17 @@ func (s *session) close() error {
 	return errors.Join(os.Remove(s.file(s.id)), s.lock.Unlock())
 }
 
+// Leftovers reports whether a process of bench died in such a way that
+// something of it may be left on an engine, for the next Open to remove.
+func Leftovers(state string) bool {
+	s := &session{dir: filepath.Join(state, "sessions")}
+	files, _ := filepath.Glob(s.file("*"))
+	return slices.ContainsFunc(files, func(f string) bool { return s.dead(sessionOf(f)) })
+}
+
+// sessionOf is the inverse of session.file.
+func sessionOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".lock") }
+
 // dead reports whether the process of a session has ended.
 func (s *session) dead(id string) bool {
 	if id == s.id {
@@ -153,13 +165,12 @@ func (d *Driver) sweep(ctx context.Context) error {
 // removeLocks removes the lock files of dead sessions. Their containers are
 // gone by now, or are gone with their engine.
 func (s *session) removeLocks() error {
-	files, err := filepath.Glob(filepath.Join(s.dir, "*.lock"))
+	files, err := filepath.Glob(s.file("*"))
 	if err != nil {
 		return err
 	}
 	for _, f := range files {
-		id := filepath.Base(f[:len(f)-len(".lock")])
-		if s.dead(id) {
+		if s.dead(sessionOf(f)) {
 			if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
