@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -53,7 +54,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		}
 		return status.code
 	}
-	a.complain(err.Error() + "\nSee bench help.")
+	a.complain(err.Error() + "\nSee \"bench help\".")
 	return exitUsage
 }
 
@@ -79,7 +80,7 @@ func newRootCmd(a *app) *cobra.Command {
 		Long:          "bench runs cases × agents in sealed sandboxes, as benchfiles say, grades them\nwhere no agent can reach, and reports.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.color != "auto" && a.color != "always" && a.color != "never" {
@@ -95,12 +96,58 @@ func newRootCmd(a *app) *cobra.Command {
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.color, "color", "auto", "colour: auto, always or never")
 	flags.BoolVar(&a.noColor, "no-color", false, "the same as --color never")
 	flags.StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
 	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newVersionCmd(a))
 	return root
+}
+
+// knownCommand refuses a command that does not exist.
+func knownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	return fmt.Errorf("unknown command %q.%s", args[0], didYouMean(args[0], names))
+}
+
+// flagError adds the nearest flag to the library's complaint about an unknown one.
+func flagError(cmd *cobra.Command, err error) error {
+	_, unknown, ok := strings.Cut(err.Error(), "unknown flag: --")
+	if !ok {
+		return fmt.Errorf("%s: %w.", cmd.Name(), err)
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return fmt.Errorf("%s has no flag --%s.%s", cmd.Name(), unknown, didYouMean("--"+unknown, prefixed("--", names)))
+}
+
+func didYouMean(s string, names []string) string {
+	if near := lang.Nearest(s, names); near != "" {
+		return " Did you mean " + near + "?"
+	}
+	return ""
+}
+
+func prefixed(prefix string, names []string) []string {
+	for i := range names {
+		names[i] = prefix + names[i]
+	}
+	return names
+}
+
+// oneFile demands exactly one benchfile.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s takes one benchfile, not %d: bench %s", cmd.Name(), len(args), cmd.Use)
+	}
+	return nil
 }
 
 // complain prints an error of bench itself, or of its use.

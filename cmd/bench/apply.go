@@ -40,7 +40,7 @@ func newApplyCmd(a *app) *cobra.Command {
 		Use:   "apply FILE",
 		Short: "Run what a suite declares, and write its reports",
 		Long:  "apply plans a suite, runs the trials that have no verdict yet, and writes the\nreports. A second apply with nothing to do only writes the reports.",
-		Args:  cobra.ExactArgs(1),
+		Args:  oneFile,
 		RunE:  func(_ *cobra.Command, args []string) error { return a.apply(args[0], &f) },
 	}
 	f.add(cmd)
@@ -74,6 +74,9 @@ func (a *app) apply(file string, f *applyFlags) error {
 	defer stop()
 	run := &engine.Run{Plan: p, Version: engine.Version{Bench: version, Commit: commit}, Began: time.Now().UTC()}
 	if run.Results, err = a.execute(ctx, p, results, sources, f); err != nil {
+		if s := signalOf(ctx); s != 0 { // told to stop before anything had begun
+			return &exitError{code: exitSignal + s}
+		}
 		return err
 	}
 	run.Ended = time.Now().UTC()
@@ -146,12 +149,11 @@ func parallel(file, flag int) int {
 // tooLarge reports sandboxes that the machine cannot hold.
 func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
 	var out engine.Diagnostics
-	for _, s := range p.Steps {
-		image, ok := s.(*engine.ImageStep)
-		if !ok {
+	for _, t := range p.Trials {
+		if t.Reuse.Sign == engine.SignSame {
 			continue
 		}
-		box := image.Sandbox
+		box := t.Case.Sandbox
 		report := func(what, detail string, args ...any) {
 			out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Rule: "V16", Subject: box.Pos.Range(),
 				Summary: fmt.Sprintf("sandbox %q asks for more %s than there is", box.Name, what), Detail: fmt.Sprintf(detail, args...)})
@@ -163,7 +165,7 @@ func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
 			report("memory", "It asks for %.1f GiB, and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(box.Memory), gib(host.Memory))
 		}
 	}
-	return out
+	return out.Sorted()
 }
 
 func gib(n int64) float64 { return float64(n) / (1 << 30) }

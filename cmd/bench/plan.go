@@ -28,7 +28,7 @@ func newPlanCmd(a *app) *cobra.Command {
 			"  ~  a result exists, but the named parts have changed since\n" +
 			"  =  a verdict exists: reused\n" +
 			"  !  the last attempt came to no verdict: runs again",
-		Args: cobra.ExactArgs(1),
+		Args: oneFile,
 		RunE: func(_ *cobra.Command, args []string) error { return a.plan(args[0], &f) },
 	}
 	f.add(cmd)

@@ -13,7 +13,12 @@ func newValidateCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Find mistakes in benchfiles, without Docker or a network",
-		Args:  cobra.MinimumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("validate takes one benchfile or more: bench %s", cmd.Use)
+			}
+			return nil
+		},
 		RunE:  func(_ *cobra.Command, args []string) error { return a.validate(args, &f) },
 	}
 	f.add(cmd)

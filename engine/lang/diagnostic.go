@@ -150,8 +150,9 @@ func span(r hcl.Range) engine.Range {
 	return engine.Range{File: r.Filename, Start: point(r.Start), End: point(r.End)}
 }
 
-// near is the name of names that s was probably meant to be, or "".
-func near(s string, names []string) string {
+// Nearest is the one of names that s was probably meant to be, or "" if none is
+// near. It is for messages: the command line asks the same of its flags.
+func Nearest(s string, names []string) string {
 	best, distance := "", len(s)/3+2
 	names = slices.Clone(names)
 	slices.Sort(names)
@@ -166,7 +167,7 @@ func near(s string, names []string) string {
 // didYouMean is a sentence that proposes the nearest of names, or lists them if
 // none is near; with a space before it.
 func didYouMean(s string, names []string, show func(string) string) string {
-	if n := near(s, names); n != "" {
+	if n := Nearest(s, names); n != "" {
 		return " Did you mean " + show(n) + "?"
 	}
 	if len(names) == 0 {

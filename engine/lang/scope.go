@@ -188,7 +188,7 @@ func (s *scope) nearFile(p string) string {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	if n := near(path.Base(p), names); n != "" {
+	if n := Nearest(path.Base(p), names); n != "" {
 		return " Did you mean " + path.Join(path.Dir(p), n) + "?"
 	}
 	return ""
