@@ -9,6 +9,7 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/mitchellh/go-wordwrap"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -130,6 +131,12 @@ func (l *loader) hcl(diags hcl.Diagnostics, rule string) {
 		}
 		if d.Subject != nil {
 			out.Subject = span(*d.Subject)
+		}
+		// The library proposes any function that is near, in the order of a map.
+		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](d); ok {
+			name := call.CalledFunctionName()
+			out.Summary = fmt.Sprintf("unknown function %q", name)
+			out.Detail = "There is no function of this name." + didYouMean(name, functionNames(), func(n string) string { return n })
 		}
 		l.report(out)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -39,6 +40,13 @@ func (l *loader) functions(file string) map[string]function.Function {
 		out[name] = f
 	}
 	return out
+}
+
+// functionNames lists what can be called, sorted.
+func functionNames() []string {
+	names := append(slices.Collect(maps.Keys(pure)), "file", "fileset")
+	slices.Sort(names)
+	return names
 }
 
 func (l *loader) fileFunc(from string) function.Function {
