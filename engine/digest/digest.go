@@ -96,18 +96,18 @@ func Merge(trees ...*engine.Tree) (*engine.Tree, error) {
 		return trees[0], nil
 	}
 	out := &engine.Tree{}
-	owner := make(map[string]*engine.Tree)
+	owner, dirs := make(map[string]*engine.Tree), make(map[string]bool)
 	var names []string
 	for _, t := range trees {
 		names = append(names, t.Path)
 		for _, e := range t.Entries {
 			if before, ok := owner[e.Path]; ok {
-				if e.Mode.IsDir() {
+				if e.Mode.IsDir() && dirs[e.Path] {
 					continue
 				}
 				return nil, fmt.Errorf("%s is both in %s and in %s", e.Path, before.Path, t.Path)
 			}
-			owner[e.Path] = t
+			owner[e.Path], dirs[e.Path] = t, e.Mode.IsDir()
 			if e.From == nil {
 				e.From = t.FS
 			}
