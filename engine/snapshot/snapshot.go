@@ -46,7 +46,7 @@ const maxLeft = 50
 // they are relative to it. Left lists what was refused, and why; it is nil if
 // nothing was. The error wraps ErrTooLarge if a limit was passed.
 func Clean(r io.Reader, w io.Writer, limits Limits) (left []string, err error) {
-	c := &cleaner{in: tar.NewReader(r), out: tar.NewWriter(w), limits: limits, files: map[string]bool{}}
+	c := &cleaner{in: tar.NewReader(r), out: tar.NewWriter(w), limits: limits, files: map[string]bool{}, links: map[string]bool{}}
 	for {
 		h, err := c.in.Next()
 		if err == io.EOF {
@@ -72,13 +72,14 @@ type cleaner struct {
 	bytes   int64
 	entries int
 	files   map[string]bool // plain files that were let pass: what a hard link may name
+	links   map[string]bool // symbolic links that were let pass: nothing may lie below them
 	left    []string
 	refused int
 }
 
 func (c *cleaner) entry(h *tar.Header) error {
 	name, ok := inner(h.Name)
-	if name == "." {
+	if ok && name == "." {
 		return nil // the directory itself
 	}
 	if c.entries++; c.entries > c.limits.Entries {
@@ -87,6 +88,12 @@ func (c *cleaner) entry(h *tar.Header) error {
 	if !ok {
 		c.refuse(h.Name, "odd name")
 		return nil
+	}
+	for d := path.Dir(name); d != "."; d = path.Dir(d) {
+		if c.links[d] { // where it really lies, and where its own ".." leads, is for the link to say
+			c.refuse(name, "below a symbolic link")
+			return nil
+		}
 	}
 	out := &tar.Header{Name: name, Mode: h.Mode & 0o777, ModTime: h.ModTime.UTC().Truncate(time.Second), Format: tar.FormatPAX}
 	switch h.Typeflag {
@@ -104,6 +111,7 @@ func (c *cleaner) entry(h *tar.Header) error {
 			return nil
 		}
 		out.Typeflag, out.Linkname = tar.TypeSymlink, h.Linkname
+		c.links[name] = true
 	case tar.TypeLink:
 		target, ok := inner(h.Linkname)
 		if !ok || !c.files[target] {
@@ -135,13 +143,14 @@ func (c *cleaner) refuse(name, why string) {
 // inner strips the first component of a name. It is not ok if the name could
 // mean something else than a path below it, or could confuse a terminal.
 func inner(name string) (string, bool) {
-	clean := path.Clean("/" + name)[1:]
-	_, rest, ok := strings.Cut(clean, "/")
-	if !ok || rest == "" {
-		return ".", true
+	for part := range strings.SplitSeq(name, "/") {
+		if part == ".." {
+			return "", false
+		}
 	}
-	if strings.Contains(name, "..") && path.Clean(name) != strings.TrimSuffix(name, "/") {
-		return rest, false
+	_, rest, ok := strings.Cut(path.Clean("/" + name)[1:], "/")
+	if !ok {
+		return ".", true
 	}
 	return rest, plainName(rest)
 }

@@ -140,7 +140,7 @@ func (p Protected) match(name string) bool {
 // case has them: changed and deleted ones come back, added ones are dropped.
 // Changed lists those on which the agent's tree differed, sorted.
 func (w *Writer) Restore(p Place, snap io.Reader, protected Protected) (changed []string, err error) {
-	r := &restorer{Writer: w, place: p, protected: protected, pristine: map[string]engine.TreeEntry{}, parents: map[string]bool{}, seen: map[string]engine.Digest{}}
+	r := &restorer{Writer: w, place: p, protected: protected, pristine: map[string]engine.TreeEntry{}, parents: map[string]bool{}, seen: map[string]engine.Digest{}, dropped: map[string]bool{}}
 	if err := w.Dir(p); err != nil {
 		return nil, err
 	}
@@ -168,6 +168,7 @@ type restorer struct {
 	pristine  map[string]engine.TreeEntry // protected entries of the case, by path
 	parents   map[string]bool             // directories that lead to them
 	seen      map[string]engine.Digest    // protected entries of the snapshot, with their content
+	dropped   map[string]bool             // other entries that were not copied
 }
 
 func (r *restorer) index() {
@@ -193,13 +194,14 @@ func (r *restorer) entry(h *tar.Header, content io.Reader) error {
 		return r.note(name, h, content)
 	}
 	if r.parents[name] && !isDir {
+		r.dropped[name] = true
 		return nil // a link or a file where a directory has to be: it would lead the restored file astray
 	}
 	if _, taken := r.pristine[name]; taken {
 		return nil // a directory where a protected file has to be
 	}
 	if h.Typeflag == tar.TypeLink && r.gone(h.Linkname) {
-		r.seen[name] = engine.Digest{} // a second name of a protected file
+		r.seen[name] = engine.Digest{} // a second name of a file that is not there
 		return nil
 	}
 	out := *h
@@ -230,9 +232,10 @@ func (r *restorer) below(name string) bool {
 	return false
 }
 
+// gone reports whether an entry of the snapshot was not copied.
 func (r *restorer) gone(name string) bool {
 	_, ok := r.seen[name]
-	return ok
+	return ok || r.dropped[name]
 }
 
 // note remembers what the agent had made of a protected entry.
