@@ -34,8 +34,8 @@ func (s *Store) Lock() error {
 		}
 	}
 	file := filepath.Join(s.dir, "lock")
-	s.lock = flock.New(file)
-	ok, err := s.lock.TryLock()
+	lock := flock.New(file)
+	ok, err := lock.TryLock()
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,7 @@ func (s *Store) Lock() error {
 		holder, _ := os.ReadFile(file)
 		return &LockedError{s.dir, strings.TrimSpace(string(holder))}
 	}
+	s.lock = lock // only now: Unlock must not touch what another process holds
 	if err := os.WriteFile(file, fmt.Appendf(nil, "process %d\n", os.Getpid()), 0o644); err != nil {
 		return err
 	}
