@@ -55,14 +55,15 @@ func (s *Sources) write(b *bytes.Buffer, d engine.Diagnostic, width int, color b
 	if d.Severity == engine.SeverityWarning {
 		code = "33"
 	}
-	fmt.Fprintf(b, "%s %s\n", paint(code+";1", string(d.Severity)+":"), paint("1", d.Summary))
+	fmt.Fprintf(b, "%s %s\n", paint(code+";1", string(d.Severity)+":"), paint("1", printable(d.Summary)))
 	if d.Subject.File != "" {
-		fmt.Fprintf(b, "  %s:%d:%d\n", d.Subject.File, d.Subject.Start.Line, d.Subject.Start.Column)
+		fmt.Fprintf(b, "  %s:%d:%d\n", printable(d.Subject.File), d.Subject.Start.Line, d.Subject.Start.Column)
 		s.snippet(b, d.Subject, func(text string) string { return paint(code, text) })
 	}
 	if d.Detail != "" {
-		text := wordwrap.WrapString(d.Detail, uint(width-2))
-		b.WriteString("  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n")
+		for line := range strings.SplitSeq(wordwrap.WrapString(d.Detail, uint(width-2)), "\n") {
+			b.WriteString("  " + printable(line) + "\n")
+		}
 	}
 }
 
@@ -97,7 +98,8 @@ func (s *Sources) snippet(b *bytes.Buffer, r engine.Range, paint func(string) st
 	fmt.Fprintf(b, "%s | %s%s\n", blank, strings.Repeat(" ", start), paint(strings.Repeat("^", length)))
 }
 
-// printable keeps a line of a file from playing tricks on a terminal.
+// printable keeps a line of a file, or what a message quotes of it, from playing
+// tricks on a terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
