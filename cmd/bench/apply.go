@@ -74,9 +74,6 @@ func (a *app) apply(file string, f *applyFlags) error {
 	defer stop()
 	run := &engine.Run{Plan: p, Version: engine.Version{Bench: version, Commit: commit}, Began: time.Now().UTC()}
 	if run.Results, err = a.execute(ctx, p, results, sources, f); err != nil {
-		if s := signalOf(ctx); s != 0 { // told to stop before anything had begun
-			return &exitError{code: exitSignal + s}
-		}
 		return err
 	}
 	run.Ended = time.Now().UTC()
@@ -120,6 +117,9 @@ func (a *app) execute(ctx context.Context, p *engine.Plan, results *store.Store,
 			return nil, cannot(err)
 		}
 		driver, err := docker.Open(ctx, docker.Options{State: state})
+		if signal := signalOf(ctx); err != nil && signal != 0 {
+			return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
+		}
 		if errors.Is(err, sandbox.ErrUnavailable) {
 			return nil, cannot(fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err))
 		}

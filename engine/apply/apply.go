@@ -19,8 +19,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -171,7 +173,7 @@ func (r *runner) work(ctx context.Context, id string) (ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			ok = false
-			r.endAll(trialsOf(step), nil, engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonEngine, Detail: fmt.Sprintf("bug in bench, please report: %v\n%s", p, debug.Stack())})
+			r.endAll(r.trialsOf(step), nil, engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonEngine, Detail: fmt.Sprintf("bug in bench, please report: %v\n%s", p, debug.Stack())})
 		}
 	}()
 	switch s := step.(type) {
@@ -192,20 +194,27 @@ func (r *runner) blocked(id, cause string) {
 	if !ok {
 		return
 	}
-	r.endAll(trialsOf(r.steps[id]), nil, engine.Outcome{
+	r.endAll(r.trialsOf(r.steps[id]), nil, engine.Outcome{
 		Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID,
 		Detail: "its image could not be made",
 	})
 }
 
-func trialsOf(s engine.Step) []*engine.Trial {
+// trialsOf are the trials that a step works for; those of an image are all that
+// need it.
+func (r *runner) trialsOf(s engine.Step) (trials []*engine.Trial) {
 	switch s := s.(type) {
 	case *engine.RunStep:
 		return s.Trials
 	case *engine.CheckStep:
 		return s.Trials
 	}
-	return nil
+	for _, other := range r.plan.Steps {
+		if slices.Contains(other.Needs(), s.StepID()) {
+			trials = append(trials, r.trialsOf(other)...)
+		}
+	}
+	return trials
 }
 
 // endAll ends trials alike, except those that have ended.
@@ -254,8 +263,10 @@ func failure(ctx context.Context, err error) engine.Outcome {
 		return engine.Outcome{Status: engine.StatusCancelled, Reason: engine.ReasonSignal, Detail: "stopped, since bench was told to"}
 	}
 	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
-	if errors.Is(err, sandbox.ErrUnavailable) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, digest.ErrChanged) {
-		o.Reason = engine.ReasonHost
+	for _, host := range []error{sandbox.ErrUnavailable, syscall.ENOSPC, digest.ErrChanged, fs.ErrNotExist} {
+		if errors.Is(err, host) {
+			o.Reason = engine.ReasonHost
+		}
 	}
 	return o
 }

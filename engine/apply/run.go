@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -299,10 +300,18 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 	}
 	r, pipe := io.Pipe()
 	copied := make(chan error, 1)
+	var bug any
 	go func() {
-		err := box.CopyOut(ctx, w.trial.Case.Sandbox.Workdir, pipe)
-		pipe.CloseWithError(err)
-		copied <- err
+		var err error
+		defer func() {
+			if bug = recover(); bug != nil { // to be told by who waits, for this trial alone
+				bug = fmt.Sprintf("%v\n%s", bug, debug.Stack())
+				err = errors.New("bug in bench")
+			}
+			pipe.CloseWithError(err)
+			copied <- err
+		}()
+		err = box.CopyOut(ctx, w.trial.Case.Sandbox.Workdir, pipe)
 	}()
 	left, err := snapshot.Clean(bufio.NewReaderSize(r, 1<<20), zip, snapshot.DefaultLimits)
 	if err == nil {
@@ -310,6 +319,9 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 	}
 	r.CloseWithError(err)
 	copyErr := <-copied
+	if bug != nil {
+		panic(bug)
+	}
 	w.attempt.Left = left
 	if errors.Is(err, snapshot.ErrTooLarge) {
 		w.attempt.Outcome = engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitDisk, Detail: err.Error()}

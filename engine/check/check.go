@@ -248,31 +248,35 @@ func lastLine(s string) string {
 // readResults reads the score and the metrics that the check left.
 func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *engine.CheckResult) error {
 	var archive bytes.Buffer
-	if err := box.CopyOut(ctx, resultDir, &limitedWriter{&archive, 4 * resultLimit}); err != nil {
+	limited := &limitedWriter{&archive, 4 * resultLimit}
+	if err := box.CopyOut(ctx, resultDir, limited); err != nil {
 		return err
+	}
+	if limited.left == 0 {
+		return broken("left too much in %s, which is only for a score and metrics; write other files to /tmp", resultDir)
 	}
 	files := map[string][]byte{}
 	for in := tar.NewReader(&archive); ; {
 		h, err := in.Next()
 		if err != nil {
-			break // its end, or where it was cut: what is missing counts as not written
+			break // its end
 		}
 		if h.Typeflag == tar.TypeReg && h.Size <= resultLimit {
 			if text, err := io.ReadAll(in); err == nil {
-				files[path.Base(h.Name)] = text
+				files[path.Join(path.Dir(resultDir), h.Name)] = text
 			}
 		} else if h.Typeflag == tar.TypeReg {
 			return broken("wrote %d bytes to %s; at most %d are read", h.Size, path.Base(h.Name), resultLimit)
 		}
 	}
-	if text, ok := files[path.Base(scoreFile)]; ok {
+	if text, ok := files[scoreFile]; ok {
 		score, err := strconv.ParseFloat(strings.TrimSpace(string(text)), 64)
 		if err != nil || !(score >= 0 && score <= 1) {
 			return broken("wrote %.40q to BENCH_SCORE, which is no number from 0 to 1", text)
 		}
 		result.Score = score
 	}
-	if text, ok := files[path.Base(metricsFile)]; ok {
+	if text, ok := files[metricsFile]; ok {
 		metrics, err := parseMetrics(text)
 		if err != nil {
 			return broken("wrote unusable metrics to BENCH_METRICS: %v", err)
@@ -303,6 +307,7 @@ func parseMetrics(text []byte) (map[string]engine.Metric, error) {
 			Description string   `json:"description"`
 		}
 		if json.Unmarshal(value, &full.Value) != nil || full.Value == nil {
+			full.Value = nil // a failed Unmarshal may have set it all the same
 			d := json.NewDecoder(bytes.NewReader(value))
 			d.DisallowUnknownFields()
 			if err := d.Decode(&full); err != nil || full.Value == nil {

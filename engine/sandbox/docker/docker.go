@@ -30,6 +30,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
@@ -114,12 +115,15 @@ type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
-// wrap marks errors that mean that the engine is gone.
+// wrap marks errors that mean that the engine is gone. What the engine itself
+// could not connect to, such as a registry, it tells as text; only what failed
+// here is an error of package net.
 func wrap(what string, err error) error {
+	var op *net.OpError
 	switch {
 	case err == nil:
 		return nil
-	case client.IsErrConnectionFailed(err), strings.Contains(err.Error(), "connection refused"), strings.Contains(err.Error(), "error during connect"):
+	case client.IsErrConnectionFailed(err), errors.As(err, &op) && op.Op == "dial":
 		return fmt.Errorf("%s: %w: %v", what, sandbox.ErrUnavailable, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)

@@ -1,0 +1,220 @@
+// Package fake is a sandbox driver without an engine, for tests of what uses
+// one. Its sandboxes are files in memory, and a function of the test plays the
+// programs:
+//
+//	d := &fake.Driver{Program: func(ctx context.Context, b *fake.Box, cmd sandbox.Cmd) (sandbox.Exit, error) {
+//		b.Write("/workspace/out.txt", "42")
+//		return sandbox.Exit{Code: 1}, nil
+//	}}
+//
+// Fail lets any method return an error, or panic, or wait, before it does its
+// work. When the test is over, Open must be 0.
+//
+// It keeps no secrets and forbids nothing: what sandboxes must keep apart is for
+// the real drivers to show, in package sandboxtest.
+package fake
+
+import (
+	"archive/tar"
+	"context"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+)
+
+// A Call is a call of a method of the driver or of one of its sandboxes.
+type Call struct {
+	Method  string // "Image", "Start", "Exec", "Freeze", "CopyOut", "Usage" or "Close"
+	Trial   string // empty for Image
+	Grading bool   // in the sandbox of a check
+}
+
+// A Driver starts sandboxes that are not there. The zero Driver runs programs
+// that print nothing, change nothing and end with 0.
+type Driver struct {
+	// Program plays every command.
+	Program func(ctx context.Context, b *Box, cmd sandbox.Cmd) (sandbox.Exit, error)
+	// Fail is asked first in every call; its error is that of the call.
+	Fail func(ctx context.Context, c Call) error
+
+	mu    sync.Mutex
+	calls []Call
+	open  int
+	most  int
+}
+
+var _ sandbox.Driver = (*Driver)(nil)
+
+// Calls lists all calls so far.
+func (d *Driver) Calls() []Call {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.calls)
+}
+
+// Open is the number of sandboxes that have not been closed, and most the
+// highest that it ever was.
+func (d *Driver) Open() (now, most int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open, d.most
+}
+
+func (d *Driver) call(ctx context.Context, c Call) error {
+	d.mu.Lock()
+	d.calls = append(d.calls, c)
+	d.mu.Unlock()
+	if d.Fail == nil {
+		return nil
+	}
+	return d.Fail(ctx, c)
+}
+
+// Image has every image.
+func (d *Driver) Image(ctx context.Context, spec sandbox.ImageSpec) (string, error) {
+	if err := d.call(ctx, Call{Method: "Image"}); err != nil {
+		return "", err
+	}
+	if spec.Context != nil {
+		if err := spec.Context(io.Discard); err != nil {
+			return "", err
+		}
+	}
+	return "fake:" + spec.Name, nil
+}
+
+// Start keeps the files of a sandbox.
+func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
+	b := &Box{Spec: spec, driver: d, files: map[string]string{}}
+	if err := b.call(ctx, "Start"); err != nil {
+		return nil, err
+	}
+	if err := b.copyIn(spec.Files); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open++
+	d.most = max(d.most, d.open)
+	return b, nil
+}
+
+// A Box is a sandbox.
+type Box struct {
+	Spec   sandbox.Spec
+	driver *Driver
+
+	mu     sync.Mutex
+	files  map[string]string // content by absolute path; directories are not kept
+	closed bool
+}
+
+// Read is the content of a file.
+func (b *Box) Read(name string) (content string, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	content, ok = b.files[name]
+	return content, ok
+}
+
+// Write makes a file, or replaces it.
+func (b *Box) Write(name, content string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.files[name] = content
+}
+
+func (b *Box) copyIn(write func(io.Writer) error) error {
+	r, w := io.Pipe()
+	defer r.Close()
+	go func() { w.CloseWithError(write(w)) }()
+	for in := tar.NewReader(r); ; {
+		h, err := in.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		content, err := io.ReadAll(in)
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeReg {
+			b.Write("/"+h.Name, string(content))
+		}
+	}
+}
+
+func (b *Box) call(ctx context.Context, method string) error {
+	return b.driver.call(ctx, Call{Method: method, Trial: b.Spec.Trial, Grading: b.Spec.Grading})
+}
+
+// Exec lets the driver's program play the command.
+func (b *Box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
+	if err := b.call(ctx, "Exec"); err != nil {
+		return sandbox.Exit{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return sandbox.Exit{}, err
+	}
+	if b.driver.Program == nil {
+		return sandbox.Exit{}, nil
+	}
+	return b.driver.Program(ctx, b, cmd)
+}
+
+// Freeze has nothing to stop.
+func (b *Box) Freeze(ctx context.Context) error { return b.call(ctx, "Freeze") }
+
+// CopyOut writes the files below a directory.
+func (b *Box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
+	if err := b.call(ctx, "CopyOut"); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := tar.NewWriter(w)
+	if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: path.Base(dir) + "/", Mode: 0o755}); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.files)) {
+		rest, ok := strings.CutPrefix(name, dir+"/")
+		if !ok {
+			continue
+		}
+		if err := out.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: path.Join(path.Base(dir), rest), Size: int64(len(b.files[name])), Mode: 0o644}); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(out, b.files[name]); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+// Usage is unknown.
+func (b *Box) Usage(ctx context.Context) (engine.Usage, error) {
+	return engine.Usage{}, b.call(ctx, "Usage")
+}
+
+// Close forgets the sandbox, also when it fails.
+func (b *Box) Close() error {
+	b.mu.Lock()
+	first := !b.closed
+	b.closed = true
+	b.mu.Unlock()
+	if !first {
+		return nil
+	}
+	b.driver.mu.Lock()
+	b.driver.open--
+	b.driver.mu.Unlock()
+	return b.call(context.Background(), "Close")
+}
