@@ -29,6 +29,7 @@ import (
 	"maps"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -180,13 +181,26 @@ func (r *runner) restore(files *snapshot.Writer, at snapshot.Place, open func() 
 
 func (r *runner) env() map[string]string {
 	env := map[string]string{"HOME": "/root"}
-	maps.Copy(env, r.in.Trial.Case.Sandbox.Env)
+	box := r.in.Trial.Case.Sandbox
+	maps.Copy(env, box.Env)
+	if found, ok := env["PATH"]; ok {
+		env["PATH"] = outside(box.Workdir, found)
+	}
 	maps.Copy(env, r.check.Env)
 	env["BENCH_CASE"] = r.in.Trial.Case.Name
 	env["BENCH_SEED"] = strconv.FormatUint(r.in.Trial.Seed, 10)
 	env["BENCH_SCORE"] = scoreFile
 	env["BENCH_METRICS"] = metricsFile
 	return env
+}
+
+// outside leaves out of a PATH what lies in the workspace. An agent may well be
+// meant to find its own programs; as root, the check must not.
+func outside(workdir, list string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(list, ":"), func(dir string) bool {
+		dir = path.Clean(dir)
+		return !path.IsAbs(dir) || dir == workdir || strings.HasPrefix(dir, workdir+"/")
+	}), ":")
 }
 
 // verdict turns an exit status into one.

@@ -21,7 +21,7 @@ func grade(t *testing.T, d *fake.Driver, checks ...*engine.Check) (*engine.Grade
 	if checks == nil {
 		checks = []*engine.Check{newCheck("c")}
 	}
-	box := &engine.Sandbox{Name: "box", Workdir: "/workspace", User: engine.DefaultUser, Env: map[string]string{"WORD": "sandbox", "BENCH_SCORE": "/tmp/mine"}}
+	box := &engine.Sandbox{Name: "box", Workdir: "/workspace", User: engine.DefaultUser, Env: map[string]string{"WORD": "sandbox", "BENCH_SCORE": "/tmp/mine", "PATH": "/workspace/bin:/workspace:.:/usr/bin::/workspaces/bin:/tmp/../workspace/x"}}
 	g, err := check.Run(t.Context(), d, check.Input{Trial: &engine.Trial{Seed: 7, Case: &engine.Case{Name: "case", Sandbox: box, Checks: checks}}, Image: "image"})
 	if open, _ := d.Open(); open != 0 {
 		t.Errorf("%d sandboxes were not closed", open)
@@ -166,7 +166,7 @@ func TestSeveral(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	d := &fake.Driver{Program: func(_ context.Context, b *fake.Box, cmd sandbox.Cmd) (sandbox.Exit, error) {
 		for name, want := range map[string]string{
-			"BENCH_SCORE": "/bench/result/score", "BENCH_METRICS": "/bench/result/metrics.json", "BENCH_CASE": "case", "BENCH_SEED": "7", "WORD": "check",
+			"BENCH_SCORE": "/bench/result/score", "BENCH_METRICS": "/bench/result/metrics.json", "BENCH_CASE": "case", "BENCH_SEED": "7", "WORD": "check", "PATH": "/usr/bin:/workspaces/bin",
 		} {
 			if cmd.Env[name] != want {
 				t.Errorf("%s=%q, want %q", name, cmd.Env[name], want)

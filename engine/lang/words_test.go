@@ -43,7 +43,7 @@ func TestParseSize(t *testing.T) {
 			t.Errorf("%q: got %d (%v), want %d", in, got, ok, want)
 		}
 	}
-	for _, in := range []string{"", "B", "1", "GiB", "-1GiB", "0MiB", "0.1B", "1e30GiB", "NaNGiB", "InfB", "1gib", "1 GiB x", "0x", "9223372036854775807KiB"} {
+	for _, in := range []string{"", "B", "1", "GiB", "-1GiB", "0MiB", "0.1B", "1e30GiB", "NaNGiB", "InfB", "1gib", "1 GiB x", "0x", "9223372036854775807B", "9223372036854775807KiB"} {
 		if got, ok := parseSize(in); ok {
 			t.Errorf("%q: got %d, want it refused", in, got)
 		}

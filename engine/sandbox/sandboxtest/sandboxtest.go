@@ -124,8 +124,7 @@ func exitAndOutput(t *testing.T, b *box) {
 
 func unprivileged(t *testing.T, b *box) {
 	_, out := b.sh(t, `id -u; cat /secret/key; ls /secret; echo x >/etc/x; echo ok >mine; cat mine; grep -h ^NoNewPrivs /proc/self/status; grep CapEff /proc/self/status`)
-	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if lines[0] != "1000" || strings.Contains(out, "hidden") || !strings.Contains(out, "\nok\n") ||
+	if !strings.Contains("\n"+out, "\n1000\n") || strings.Contains(out, "hidden") || !strings.Contains(out, "\nok\n") ||
 		!strings.Contains(out, "NoNewPrivs:\t1") || !strings.Contains(out, "CapEff:\t0000000000000000") {
 		t.Errorf("got %q", out)
 	}
