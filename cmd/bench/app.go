@@ -121,7 +121,7 @@ func knownCommand(root *cobra.Command, args []string) error {
 func flagError(cmd *cobra.Command, err error) error {
 	_, unknown, ok := strings.Cut(err.Error(), "unknown flag: --")
 	if !ok {
-		return fmt.Errorf("%s: %w.", cmd.Name(), err)
+		return fmt.Errorf("%s: %w", cmd.Name(), err)
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })

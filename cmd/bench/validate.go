@@ -19,7 +19,7 @@ func newValidateCmd(a *app) *cobra.Command {
 			}
 			return nil
 		},
-		RunE:  func(_ *cobra.Command, args []string) error { return a.validate(args, &f) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.validate(args, &f) },
 	}
 	f.add(cmd)
 	return cmd
