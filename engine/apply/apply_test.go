@@ -461,7 +461,7 @@ func TestChangedWhileRunning(t *testing.T) {
 		{"other content", rewrite("new"), digest.ErrChanged.Error()},
 		{"longer", rewrite("old and more"), digest.ErrChanged.Error()},
 		{"shorter", rewrite(""), digest.ErrChanged.Error()},
-		{"gone", os.Remove, "no such file"},
+		{"gone", os.Remove, digest.ErrChanged.Error()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()

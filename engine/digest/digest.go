@@ -119,18 +119,21 @@ func Merge(trees ...*engine.Tree) (*engine.Tree, error) {
 	return out, nil
 }
 
-// Open opens a file of a tree, and reports an error at its end if the content
-// is not the one that was digested.
+// Open opens a file of a tree, and reports ErrChanged at its end if the content
+// is not the one that was digested, or at once if the file is gone.
 func Open(t *engine.Tree, e engine.TreeEntry) (io.ReadCloser, error) {
 	fsys := t.FS
 	if e.From != nil {
 		fsys = e.From
 	}
 	f, err := fsys.Open(e.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrChanged
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &verified{file: f, name: path.Join(t.Path, e.Path), want: e.Sum, hash: sha256.New()}, nil
+	return &verified{file: f, want: e.Sum, hash: sha256.New()}, nil
 }
 
 // ErrChanged reports a file that is not what it was when the plan was made.
@@ -138,7 +141,6 @@ var ErrChanged = errors.New("changed while bench was running; run the command ag
 
 type verified struct {
 	file fs.File
-	name string
 	want engine.Digest
 	hash hash.Hash
 }
@@ -147,7 +149,7 @@ func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.file.Read(p)
 	v.hash.Write(p[:n])
 	if err == io.EOF && Hash(v.hash) != v.want {
-		err = fmt.Errorf("%s %w", v.name, ErrChanged)
+		err = ErrChanged
 	}
 	return n, err
 }

@@ -73,10 +73,10 @@ type Store struct {
 	suite string
 	lock  *flock.Flock
 
-	mu       sync.Mutex
-	byKey    map[engine.Digest][]*record
-	byTrial  map[string][]*record // by TrialID.Dir
-	byItself map[*engine.Attempt]*record
+	mu      sync.Mutex
+	byKey   map[engine.Digest][]*record
+	byTrial map[string][]*record // by TrialID.Dir
+	byName  map[attemptName]*record
 
 	// Damaged lists files that could not be read. Their attempts are treated as
 	// if they did not exist, and are left where they are.
@@ -93,20 +93,27 @@ type record struct {
 // empty store; it is made by Lock. The error is a *VersionError if it is not
 // ours to read.
 func Open(dir, suite string) (*Store, error) {
-	s := &Store{dir: dir, suite: suite, byKey: map[engine.Digest][]*record{}, byTrial: map[string][]*record{}, byItself: map[*engine.Attempt]*record{}}
+	s := &Store{dir: dir, suite: suite}
 	if err := s.checkVersion(); err != nil {
 		return nil, err
 	}
+	return s, s.read()
+}
+
+// read makes the index of what is stored now.
+func (s *Store) read() error {
+	s.byKey, s.byTrial, s.byName = map[engine.Digest][]*record{}, map[string][]*record{}, map[attemptName]*record{}
+	s.Damaged = nil
 	trials, err := os.ReadDir(s.trials())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return err
 	}
 	for _, t := range trials {
 		if err := s.readTrial(t.Name()); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 func (s *Store) trials() string { return filepath.Join(s.dir, s.suite, "trials") }
@@ -174,8 +181,16 @@ func (s *Store) readAttempt(trial, dir string) {
 func (s *Store) index(trial string, r *record) {
 	s.byKey[r.attempt.Key.Sum] = append(s.byKey[r.attempt.Key.Sum], r)
 	s.byTrial[trial] = append(s.byTrial[trial], r)
-	s.byItself[r.attempt] = r
+	s.byName[nameOf(r.attempt)] = r
 }
+
+// An attemptName is what tells stored attempts apart.
+type attemptName struct {
+	trial engine.TrialID
+	n     int
+}
+
+func nameOf(a *engine.Attempt) attemptName { return attemptName{a.Trial, a.N} }
 
 type numberedEntry struct {
 	name string
@@ -238,7 +253,7 @@ func (s *Store) Latest(id engine.TrialID) *engine.Attempt {
 func (s *Store) Grade(a *engine.Attempt, check engine.Digest) *engine.Grade {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.byItself[a]
+	r := s.byName[nameOf(a)]
 	if r == nil {
 		return nil
 	}
@@ -254,7 +269,7 @@ func (s *Store) Grade(a *engine.Attempt, check engine.Digest) *engine.Grade {
 func (s *Store) Dir(a *engine.Attempt) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.byItself[a]; r != nil {
+	if r := s.byName[nameOf(a)]; r != nil {
 		return r.dir
 	}
 	return ""

@@ -326,3 +326,40 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("discarding after Commit: %v", err)
 	}
 }
+
+// What another process stored between Open and Lock is known after Lock.
+func TestLockReadsAgain(t *testing.T) {
+	dir := t.TempDir()
+	late, err := store.Open(dir, "suite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := store.Open(dir, "suite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	id := engine.TrialID{Matrix: "m", Case: "c", Agent: "a", N: 1}
+	draft, err := first.Begin(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := draft.Commit(&engine.Attempt{Trial: id, Key: engine.Key{Sum: engine.Digest{1}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if late.Latest(id) != nil {
+		t.Fatal("the late store knows too much already")
+	}
+	if err := late.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer late.Unlock()
+	if late.Latest(id) == nil {
+		t.Error("the attempt of the other process would be made again")
+	}
+}

@@ -22,7 +22,9 @@ const (
 )
 
 // Lock makes the store writable for this process, and for no other until
-// Unlock. It removes what a process that died left half-done. The error is a
+// Unlock. It removes what a process that died left half-done, and reads again
+// what is stored: another process may have ended between Open and Lock, and its
+// work must not be done twice. The error is a
 // *LockedError if another process holds it.
 func (s *Store) Lock() error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
@@ -50,7 +52,10 @@ func (s *Store) Lock() error {
 	if err := os.RemoveAll(s.drafts()); err != nil {
 		return err
 	}
-	return os.MkdirAll(s.drafts(), 0o755)
+	if err := os.MkdirAll(s.drafts(), 0o755); err != nil {
+		return err
+	}
+	return s.read()
 }
 
 // Unlock lets other processes write.
@@ -111,7 +116,7 @@ func (d *Draft) Commit(a *engine.Attempt) error {
 func (s *Store) AddGrade(a *engine.Attempt, g *engine.Grade) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.byItself[a]
+	r := s.byName[nameOf(a)]
 	if r == nil {
 		return fmt.Errorf("attempt %d of %s is not stored", a.N, a.Trial)
 	}
