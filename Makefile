@@ -37,7 +37,7 @@ test: docker ## Run all tests, with Docker and every case
 lint: $(LINT) ## Run the linters, and check the layout of Go and benchfiles
 	@test -z "$$(gofmt -l .)" || { echo "gofmt differs:"; gofmt -l .; exit 1; }
 	$(LINT) run ./...
-	$(GO) run ./cmd/bench fmt --check
+	$(GO) run ./cmd/bench fmt --check agents benchfiles cases docs
 
 $(LINT):
 	@mkdir -p $(TOOLS)
