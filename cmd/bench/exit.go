@@ -43,11 +43,11 @@ func exitOf(results []engine.Result, signal int, failOn string) engine.Exit {
 	case signal != 0:
 		return engine.Exit{Code: exitSignal + signal, Reason: "Stopped by a signal; what had ended is stored, and the next apply goes on from there."}
 	case bugs > 0:
-		return engine.Exit{Code: exitBroken, Reason: fmt.Sprintf("%d trials ran into a bug of bench.", bugs)}
+		return engine.Exit{Code: exitBroken, Reason: plural(bugs, "trial") + " ran into a bug of bench."}
 	case s.Failed > 0 && failOn == "failed":
-		return engine.Exit{Code: exitFailed, Reason: fmt.Sprintf("%d trials failed, and --fail-on failed was given.", s.Failed)}
+		return engine.Exit{Code: exitFailed, Reason: plural(s.Failed, "trial") + " failed, and --fail-on failed was given."}
 	case !s.Complete():
-		return engine.Exit{Code: exitIncomplete, Reason: fmt.Sprintf("Incomplete: %d of %d trials came to no verdict. The next apply tries those again.", s.Trials-s.Passed-s.Failed, s.Trials)}
+		return engine.Exit{Code: exitIncomplete, Reason: fmt.Sprintf("Incomplete: %d of %s came to no verdict. The next apply tries again.", s.Trials-s.Passed-s.Failed, plural(s.Trials, "trial"))}
 	case s.Failed > 0:
 		return engine.Exit{Code: exitDone, Reason: "Every trial came to a verdict. Failed trials do not change the exit status; --fail-on failed makes it 3."}
 	}

@@ -38,7 +38,7 @@ func newProgress(a *app, p *engine.Plan) *progress {
 		}
 	}
 	if s.reused > 0 {
-		s.say("%d of %d trials have a verdict already, and are reused", s.reused, s.total)
+		s.say("%d of %s reused: a verdict is stored", s.reused, plural(s.total, "trial"))
 	}
 	go s.beat()
 	return s
@@ -91,7 +91,7 @@ func (s *progress) observe(e apply.Event) {
 }
 
 func (s *progress) image(e apply.ImageEnded) {
-	took := time.Since(s.began[e.Step.ID]).Round(100 * time.Millisecond)
+	took := short(time.Since(s.began[e.Step.ID]))
 	if e.Err == nil {
 		s.say("%-8s%s  %s", "image", e.Step.Sandbox.Name, took)
 		return
@@ -100,6 +100,14 @@ func (s *progress) image(e apply.ImageEnded) {
 	if log := strings.TrimSpace(reporters.Clean(e.Log)); log != "" {
 		s.say("        %s", strings.ReplaceAll(reporters.LastLines(log, 15), "\n", "\n        "))
 	}
+}
+
+// short is a duration as people say it.
+func short(d time.Duration) string {
+	if d < 100*time.Millisecond {
+		return "<0.1s"
+	}
+	return d.Round(100 * time.Millisecond).String()
 }
 
 var labels = map[engine.Status]string{
@@ -113,7 +121,7 @@ func (s *progress) trial(r *engine.Result) {
 	}
 	line := fmt.Sprintf("%-8s%s", labels[r.Outcome.Status], r.Trial.ID)
 	if took, ok := r.Took(); ok {
-		line += "  " + took.Round(100*time.Millisecond).String()
+		line += "  " + short(took)
 	}
 	if r.Outcome.Detail != "" {
 		line += "  " + reporters.Line(r.Outcome.Detail)

@@ -70,7 +70,7 @@ func readmeCommands(text string) []readmeCommand {
 	return out
 }
 
-var times = regexp.MustCompile(`\s+\d+(\.\d+)?(m?s)?$|\s+$`)
+var times = regexp.MustCompile(`\s+<?\d+(\.\d+)?(m?s)?$|\s+$`)
 
 // withoutTimes cuts a time at the end of a line.
 func withoutTimes(line string) string {

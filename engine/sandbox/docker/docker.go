@@ -42,8 +42,9 @@ import (
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 )
 
-// Options say how to use a Docker engine. The engine itself is found as the
-// docker command finds it: DOCKER_HOST, the current context, the usual socket.
+// Options say how to use a Docker engine. The engine itself is the one at
+// DOCKER_HOST, or else at the usual socket, that of a rootless engine included.
+// Contexts of the docker command are not read.
 type Options struct {
 	// State is a directory of this user on this machine, the same for all
 	// projects: session locks live in it.
