@@ -12,7 +12,8 @@ type Tree struct {
 	Path    string // relative to the project root, for messages
 	FS      fs.FS  // where the files are read from
 	Entries []TreeEntry
-	Sum     Digest // of all entries
+	Sum     Digest  // of all entries
+	Merged  []*Tree // those that it was laid together from; nil mostly
 }
 
 // A TreeEntry is one file, directory or symbolic link of a Tree.

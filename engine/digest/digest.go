@@ -95,7 +95,7 @@ func Merge(trees ...*engine.Tree) (*engine.Tree, error) {
 	if len(trees) == 1 {
 		return trees[0], nil
 	}
-	out := &engine.Tree{}
+	out := &engine.Tree{Merged: trees}
 	owner, dirs := make(map[string]*engine.Tree), make(map[string]bool)
 	var names []string
 	for _, t := range trees {

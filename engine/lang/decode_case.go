@@ -329,24 +329,32 @@ func (b *body) hidden(c *engine.Case, workspace string, hasWorkspace bool) {
 		if s.files == nil {
 			continue
 		}
-		for p := range strings.SplitSeq(s.files.Path, " + ") {
-			for _, o := range open {
-				how := ""
-				switch {
-				case p == o:
-					how = "is"
-				case within(p, o):
-					how = "lies in"
-				case within(o, p):
-					how = "holds"
-				default:
-					continue
+		parts := s.files.Merged
+		if parts == nil {
+			parts = []*engine.Tree{s.files}
+		}
+		for _, t := range parts {
+			for _, seen := range open {
+				if how := relation(t.Path, seen); how != "" {
+					b.errorAt(b.rng, "V18", fmt.Sprintf("the files of the %s are not hidden", s.what),
+						"%s %s %s, which the agent sees. Put the hidden files into a directory of their own.", t.Path, how, seen)
 				}
-				b.errorAt(b.rng, "V18", fmt.Sprintf("the files of the %s are not hidden", s.what),
-					"%s %s %s, which the agent sees. Put the hidden files into a directory of their own.", p, how, o)
 			}
 		}
 	}
+}
+
+// relation says how two paths share files, or "" if they share none.
+func relation(p, other string) string {
+	switch {
+	case p == other:
+		return "is"
+	case within(p, other):
+		return "lies in"
+	case within(other, p):
+		return "holds"
+	}
+	return ""
 }
 
 // A hiddenScript is a script whose files the agent must not find.
@@ -359,6 +367,9 @@ func scripts(c *engine.Case) []hiddenScript {
 	var out []hiddenScript
 	for _, check := range c.Checks {
 		out = append(out, hiddenScript{fmt.Sprintf("check %q", check.Name), check.Script.Files})
+	}
+	if c.Setup != nil {
+		out = append(out, hiddenScript{"setup", c.Setup.Files})
 	}
 	if c.Solution != nil {
 		out = append(out, hiddenScript{"solution", c.Solution.Files})

@@ -375,18 +375,14 @@ func (b *body) path(name string) (string, bool) {
 
 func (b *body) cleanPath(p string, r hcl.Range) (string, bool) {
 	out, err := resolvePath(b.file, p)
-	if err != nil || p == "" {
-		b.errorAt(r, "V09", "unusable path", "%v.", cmpErr(err, "the path is empty"))
+	if p == "" {
+		err = errors.New("the path is empty")
+	}
+	if err != nil {
+		b.errorAt(r, "V09", "unusable path", "%v.", err)
 		return "", false
 	}
 	return out, true
-}
-
-func cmpErr(err error, otherwise string) error {
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%s", otherwise)
 }
 
 // paths reads one path or a list of them.

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"archive/tar"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -113,17 +114,10 @@ func (w *Writer) entry(p Place, t *engine.Tree, e engine.TreeEntry) error {
 		return err
 	}
 	if n, err := io.Copy(w.tar, io.LimitReader(f, e.Size)); err != nil || n != e.Size {
-		return cmpErr(err, digest.ErrChanged)
+		return cmp.Or(err, digest.ErrChanged)
 	}
 	_, err = io.Copy(io.Discard, f) // to the end, where the content is compared
 	return err
-}
-
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // Protected are the files of a case's workspace that an agent may not change.
