@@ -68,6 +68,11 @@ var rules = []rule{
 		why:   "steps see interfaces; implementations meet in cmd/bench",
 	},
 	{
+		of:    []string{"engine/store"},
+		never: []string{"engine/lang", "engine/plan", "engine/sandbox", "engine/apply", "reporters", "cmd"},
+		why:   "results can be read without anything that made them",
+	},
+	{
 		of:    []string{"engine/sandbox"},
 		never: []string{"engine/apply", "engine/store", "engine/lang", "reporters"},
 		why:   "a place to run knows nothing of what runs in it",
