@@ -40,14 +40,8 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
-	c, err := d.provider.CreateContainer(ctx, tc.ContainerRequest{
-		Image:              spec.Image,
-		Entrypoint:         []string{"cat"}, // waits for the end of stdin, and does nothing else
-		Labels:             d.session.labels(spec.Trial),
-		ConfigModifier:     config,
-		HostConfigModifier: func(h *container.HostConfig) { hostConfig(h, spec) },
-	})
 	b := &box{Driver: d}
+	c, err := d.create(ctx, spec)
 	if c != nil {
 		b.id = c.GetContainerID()
 	}
@@ -69,6 +63,22 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	b.stdin = att.Conn
 	return b, c.Start(ctx)
+}
+
+// create makes a container. The engine makes it even for a client that has gone
+// in the meantime, and only its answer says which one to remove: so the answer
+// is waited for, whatever becomes of ctx.
+func (d *Driver) create(ctx context.Context, spec sandbox.Spec) (tc.Container, error) {
+	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
+	defer cancel()
+	c, err := d.provider.CreateContainer(waiting, tc.ContainerRequest{
+		Image:              spec.Image,
+		Entrypoint:         []string{"cat"}, // waits for the end of stdin, and does nothing else
+		Labels:             d.session.labels(spec.Trial),
+		ConfigModifier:     config,
+		HostConfigModifier: func(h *container.HostConfig) { hostConfig(h, spec) },
+	})
+	return c, errors.Join(err, ctx.Err())
 }
 
 func config(c *container.Config) {

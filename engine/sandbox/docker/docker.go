@@ -109,8 +109,14 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 // Host describes the machine that the engine runs on.
 func (d *Driver) Host() Host { return d.host }
 
-// Close ends the session. All sandboxes must have been closed.
-func (d *Driver) Close() error { return errors.Join(d.session.close(), d.provider.Close()) }
+// Close ends the session. All sandboxes must have been closed; what is there
+// nevertheless, since the engine did not answer in time, is removed now.
+func (d *Driver) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	err := d.clear(ctx, labelSession+"="+d.session.id, func(string) bool { return true })
+	return errors.Join(err, d.session.close(err == nil), d.provider.Close())
+}
 
 type quiet struct{}
 

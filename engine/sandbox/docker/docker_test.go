@@ -163,6 +163,28 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// A start that is cancelled at any moment leaves nothing: the engine creates a
+// container even for a client that has gone in the meantime.
+func TestStartCancelled(t *testing.T) {
+	state := t.TempDir()
+	d := open(t, state)
+	defer d.Close()
+	spec := sandboxtest.Spec(baseID(t, d))
+	spec.Trial = "hang in " + state
+	for delay := time.Duration(0); delay < 200*time.Millisecond; delay += 5 * time.Millisecond {
+		ctx, cancel := context.WithTimeout(t.Context(), delay)
+		if box, err := d.Start(ctx, spec); err == nil {
+			if err := box.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		cancel()
+		if left := containers(t, state); len(left) != 0 {
+			t.Fatalf("cancelled after %v, the start left %d containers", delay, len(left))
+		}
+	}
+}
+
 // hang starts a sandbox and a frozen one, says so, and waits to be killed.
 func hang(t *testing.T, state string) {
 	d := open(t, state)

@@ -81,7 +81,12 @@ func (s *session) labels(trial string) map[string]string {
 	return map[string]string{labelSession: s.id, labelOwner: s.owner, labelTrial: trial}
 }
 
-func (s *session) close() error {
+// close gives the lock up. Its file goes only with all that is labelled with
+// the session: where it stays, Leftovers tells the next process.
+func (s *session) close(cleared bool) error {
+	if !cleared {
+		return s.lock.Unlock()
+	}
 	return errors.Join(os.Remove(s.file(s.id)), s.lock.Unlock())
 }
 
@@ -111,55 +116,56 @@ func (s *session) dead(id string) bool {
 
 // sweep removes the containers, networks and volumes of sessions that are dead.
 func (d *Driver) sweep(ctx context.Context) error {
-	filter := make(client.Filters).Add("label", labelOwner+"="+d.session.owner)
-	var dead []string
-	isDead := func(labels map[string]string) bool {
-		id := labels[labelSession]
-		if id == "" || filepath.Base(id) != id {
-			return false
+	dead := map[string]bool{}
+	err := d.clear(ctx, labelOwner+"="+d.session.owner, func(id string) bool {
+		if _, known := dead[id]; !known {
+			dead[id] = id != "" && filepath.Base(id) == id && d.session.dead(id)
 		}
-		if !slices.Contains(dead, id) {
-			if !d.session.dead(id) {
-				return false
-			}
-			dead = append(dead, id)
-		}
-		return true
+		return dead[id]
+	})
+	if err != nil {
+		return err
 	}
+	return d.session.removeLocks()
+}
+
+// clear removes what has a label and belongs to certain sessions.
+func (d *Driver) clear(ctx context.Context, label string, session func(id string) bool) error {
+	filter := make(client.Filters).Add("label", label)
 	containers, err := d.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
 	if err != nil {
-		return wrap("listing containers of earlier runs", err)
+		return wrap("listing containers of runs", err)
 	}
 	for _, c := range containers.Items {
-		if isDead(c.Labels) {
+		if session(c.Labels[labelSession]) {
 			if err := d.remove(ctx, c.ID); err != nil {
-				return wrap("removing a container of an earlier run", err)
+				return wrap("removing a container of a run", err)
 			}
 		}
 	}
 	networks, err := d.client.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
 	if err != nil {
-		return wrap("listing networks of earlier runs", err)
+		return wrap("listing networks of runs", err)
 	}
 	for _, n := range networks.Items {
-		if isDead(n.Labels) {
+		if session(n.Labels[labelSession]) {
 			if _, err := d.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil && !gone(err) {
-				return wrap("removing a network of an earlier run", err)
+				return wrap("removing a network of a run", err)
 			}
 		}
 	}
 	volumes, err := d.client.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
 	if err != nil {
-		return wrap("listing volumes of earlier runs", err)
+		return wrap("listing volumes of runs", err)
 	}
 	for _, v := range volumes.Items {
-		if isDead(v.Labels) {
+		if session(v.Labels[labelSession]) {
 			if _, err := d.client.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{}); err != nil && !gone(err) {
-				return wrap("removing a volume of an earlier run", err)
+				return wrap("removing a volume of a run", err)
 			}
 		}
 	}
-	return d.session.removeLocks()
+	return nil
 }
 
 // removeLocks removes the lock files of dead sessions. Their containers are
