@@ -18,7 +18,11 @@ type Case struct {
 	Checks      []*Check
 	Protect     []string // globs of workspace files that are restored before checking
 	Solution    *Script  // nil if the case has none; then no oracle can pass it
+	Assets      []*Asset
+	Snapshot    Snapshot
+	Artifacts   []string // globs of sandbox paths that are kept after the run
 	Limits      Limits
+	Files       []string // benchfiles that decided what it says, sorted
 	Pos         Pos
 }
 
@@ -47,12 +51,38 @@ type Check struct {
 	Env     map[string]string
 }
 
+// An Asset is data that a case needs beside its workspace. It is put into the
+// sandbox, and cannot be written there.
+type Asset struct {
+	Name    string
+	URL     string
+	SHA256  Digest
+	Target  string   // absolute path in the sandbox
+	Fixture []string // makes the small stand-in; nil if there is none
+	Pos     Pos
+}
+
+// Snapshot says what of an agent's sandbox is carried to the one that grades.
+type Snapshot string
+
+// The snapshots. The second is the weaker seal, for cases in which an agent must
+// install packages.
+const (
+	SnapshotWorkspace  Snapshot = "workspace"
+	SnapshotFilesystem Snapshot = "filesystem"
+)
+
 // An Agent is what is measured: either a command that runs in the sandbox of a
 // case, or one of the built-in ones.
 type Agent struct {
 	Name       string
 	Builtin    Builtin
 	NeedsModel bool
+	API        API      // that it speaks to its model
+	Layer      *Build   // laid over the image of the case; nil if it needs none
+	Install    bool     // Layer is a script named install, and not a Dockerfile
+	Version    []string // prints its version; nil if it has none
+	Artifacts  []string // globs of sandbox paths that are kept after the run
 	Limits     Limits
 
 	// Bind gives the command and environment for one trial. It is pure: equal
@@ -62,6 +92,10 @@ type Agent struct {
 	Pos Pos
 }
 
+// CanAsk reports whether the agent can be given models of a provider: both have
+// to speak the same family, unless bench itself does the talking.
+func (a *Agent) CanAsk(p *Provider) bool { return a.Builtin != BuiltinNone || a.API == p.API }
+
 // Builtin names an agent that needs no command.
 type Builtin string
 
@@ -70,7 +104,12 @@ const (
 	BuiltinNone   Builtin = ""       // the agent has a command
 	BuiltinNoop   Builtin = "noop"   // does nothing; should fail every case
 	BuiltinOracle Builtin = "oracle" // runs the case's solution; should pass every case
+	BuiltinReplay Builtin = "replay" // applies the snapshot that is stored under the same trial id
+	BuiltinReact  Builtin = "react"  // reason, act, observe, in a loop
 )
+
+// Builtins lists the built-in agents.
+var Builtins = []Builtin{BuiltinNoop, BuiltinOracle, BuiltinReact, BuiltinReplay}
 
 // PromptFile is where the prompt lies in every sandbox.
 const PromptFile = "/bench/prompt.md"
@@ -79,15 +118,29 @@ const PromptFile = "/bench/prompt.md"
 type Invocation struct {
 	Command []string          `json:"command"`
 	Env     map[string]string `json:"env,omitempty"`
+
+	// Sensitive names what must never be shown or stored: "command", or names
+	// of environment variables; sorted.
+	Sensitive []string `json:"-"`
 }
 
 // TrialValues is what a benchfile may know of a trial, as trial.NAME.
 type TrialValues struct {
 	Case       string
 	Agent      string
+	Model      *Model // nil if the agent uses none
+	Axes       []AxisPoint
 	N          int
 	Seed       uint64
 	Prompt     string
-	PromptFile string // path in the sandbox
-	Workspace  string // path in the sandbox
+	PromptFile string  // path in the sandbox
+	Workspace  string  // path in the sandbox
+	Gateway    Gateway // known only while the trial runs
 }
+
+// A Gateway is where an agent finds its model.
+type Gateway struct{ URL, Token string }
+
+// PlannedGateway stands for the gateway of a trial until it runs. Keys are made
+// with it, since the real one is another each time.
+var PlannedGateway = Gateway{URL: "http://gateway.invalid", Token: "token"}

@@ -34,10 +34,11 @@ type Point struct {
 // Severity tells an error from a warning. The zero value is neither.
 type Severity string
 
-// The severities. Warnings never change an exit code.
+// The severities. Only errors change an exit code.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
+	SeverityNote    Severity = "note"
 )
 
 // Diagnostics is a list of mistakes. Functions that return it go on after a

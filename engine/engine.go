@@ -34,12 +34,17 @@ type Pos struct {
 	Line   int    `json:"line"` // counts from 1
 	Column int    `json:"column"`
 	Byte   int    `json:"byte"` // offset in the file
+	End    Point  `json:"-"`    // just after the last character; zero if it is not known
 }
 
 // Range is the place as a diagnostic shows it.
 func (p Pos) Range() Range {
 	at := Point{Line: p.Line, Column: p.Column, Byte: p.Byte}
-	return Range{File: p.File, Start: at, End: at}
+	r := Range{File: p.File, Start: at, End: at}
+	if p.End.Byte > at.Byte {
+		r.End = p.End
+	}
+	return r
 }
 
 // Version names the build of bench that made a result.

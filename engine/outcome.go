@@ -82,12 +82,17 @@ const (
 
 // Reasons of StatusErrored.
 const (
-	ReasonImage   Reason = "image"   // pull or build failed
-	ReasonSandbox Reason = "sandbox" // create, start, copy or exec failed, or the container died
-	ReasonSetup   Reason = "setup"   // the case's setup failed
-	ReasonHost    Reason = "host"    // disk full, daemon gone, host out of memory
-	ReasonEngine  Reason = "engine"  // a bug of bench
+	ReasonImage    Reason = "image"    // pull or build failed
+	ReasonSandbox  Reason = "sandbox"  // create, start, copy or exec failed, or the container died
+	ReasonSetup    Reason = "setup"    // the case's setup failed
+	ReasonProvider Reason = "provider" // the provider of the model failed
+	ReasonHost     Reason = "host"     // disk full, daemon gone, host out of memory
+	ReasonEngine   Reason = "engine"   // a bug of bench
 )
+
+// Retryable lists the reasons for which an attempt may be made again: the others
+// would only come to the same.
+var Retryable = []Reason{ReasonImage, ReasonSandbox, ReasonProvider, ReasonHost}
 
 // ReasonSignal is that of StatusCancelled, and of StatusSkipped for what had not
 // been started.

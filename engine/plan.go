@@ -3,8 +3,25 @@ package engine
 // A Plan is the whole work as a graph. Apply adds nothing to it.
 type Plan struct {
 	Suite  *Suite
-	Trials []*Trial // by matrix in file order, then case, agent and number
-	Steps  []Step   // in topological order; only those that have work to do
+	Trials []*Trial       // by matrix in file order, then case, agent, model, axes and number
+	Steps  []Step         // in topological order; only those that have work to do
+	Gone   []TrialID      // trials with a stored result that the suite no longer has, sorted
+	Left   map[string]int // by matrix: trials that a selection left out
+	Expect Forecast
+}
+
+// A Forecast is what earlier trials say of the work of a plan.
+type Forecast struct {
+	Time    *Estimate // of agents, in seconds, not divided by what runs at once
+	Cost    *Estimate // in USD
+	Samples int       // earlier trials that it is made from
+	Unknown int       // runs of the plan of whose cells there is no earlier trial
+}
+
+// An Estimate is a sum of means.
+type Estimate struct {
+	Mean   float64
+	Spread *float64 // standard deviation of the sum; nil if it is not known
 }
 
 // A StepID names a step: its kind, a colon, and what it is for.
@@ -25,6 +42,8 @@ type ImageStep struct {
 	Key     Key
 	Image   Image
 	Sandbox *Sandbox // the first one that declares it
+	Base    StepID   // the image that this one is laid over; empty if it stands by itself
+	Agent   *Agent   // whose layer it is; nil if it stands by itself
 }
 
 // A RunStep lets an agent work on a case and keeps a snapshot of what it left.
@@ -32,8 +51,8 @@ type ImageStep struct {
 type RunStep struct {
 	ID     StepID
 	Key    Key
-	Image  StepID
-	Trials []*Trial
+	Image  StepID   // with the layer of the agent, if it has one
+	Trials []*Trial // at least one; those of other matrices share its work
 }
 
 // A CheckStep grades the snapshot of a run step.
@@ -54,8 +73,13 @@ func (s *RunStep) StepID() StepID { return s.ID }
 // StepID names the step.
 func (s *CheckStep) StepID() StepID { return s.ID }
 
-// Needs is empty: an image waits for nothing.
-func (s *ImageStep) Needs() []StepID { return nil }
+// Needs is the image below, if there is one.
+func (s *ImageStep) Needs() []StepID {
+	if s.Base == "" {
+		return nil
+	}
+	return []StepID{s.Base}
+}
 
 // Needs is the image of the case.
 func (s *RunStep) Needs() []StepID { return []StepID{s.Image} }
@@ -79,9 +103,9 @@ func (*CheckStep) step() {}
 // Reuse says what a plan found in the results directory for a trial.
 type Reuse struct {
 	Sign    Sign
-	Changed []string // with SignChanged and SignRegrade: the parts of the key that differ
-	Attempt *Attempt // with SignSame and SignRegrade: the stored run
-	Grade   *Grade   // with SignSame: the stored verdict
+	Changed []Change     // with SignChanged and SignRegrade: the parts of the key that differ
+	Attempt *Stored      // with SignSame and SignRegrade, and with SignAgain if only the check is made again: the stored run
+	Grade   *StoredGrade // with SignSame: the stored verdict; nil if the run itself is one
 }
 
 // A Sign is the mark before a trial in a plan. The zero value is not a sign.

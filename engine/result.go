@@ -14,6 +14,7 @@ type Attempt struct {
 	Limit    Reason        `json:"limit,omitempty"`  // the limit that ended it
 	Image    string        `json:"image,omitempty"`  // id of the image that was used
 	Usage    Usage         `json:"usage"`
+	Cost     *float64      `json:"cost_usd,omitempty"` // of all calls to models; nil if it is not known
 	Output   Output        `json:"output"`
 	Snapshot Digest        `json:"snapshot,omitzero"` // of the stored archive of the workspace
 	Left     []string      `json:"left_out,omitempty"`

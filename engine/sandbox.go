@@ -10,17 +10,45 @@ type Sandbox struct {
 	CPUs     float64 // of the machine's cores
 	Memory   int64   // bytes, swap included
 	PIDs     int64   // processes and threads
+	GPUs     int
+	Platform string // "linux/amd64"; empty is the engine's own
 	Network  Network
+	Allow    []string // hosts that can be reached through the gateway
 	Env      map[string]string
 	User     User   // whom the agent runs as
 	Workdir  string // absolute path of the workspace in the sandbox
+	Mounts   []*Mount
+	Services []*Service
+	Lock     string // held while a trial runs; empty for none
 	Timeouts Timeouts
 	Pos      Pos
 }
 
-// An Image is either named or built. Exactly one of the two is set.
+// A Mount shows a directory of the host in a sandbox.
+type Mount struct {
+	Source   string // relative to the root, or absolute
+	Outside  bool   // of the root: needs a power
+	Target   string // absolute path in the sandbox
+	ReadOnly bool
+	Pos      Pos
+}
+
+// A Service runs beside each trial, on its network, under its name.
+type Service struct {
+	Name    string
+	Image   Image
+	Env     map[string]string
+	Command []string // nil is that of the image
+	Memory  int64    // bytes; 0 is the sandbox's
+	Ready   []string // succeeds once the service can be used; nil: at once
+	Timeout time.Duration
+	Pos     Pos
+}
+
+// An Image is either named or built. Exactly one of Ref and Build is set.
 type Image struct {
 	Ref   string // "debian:trixie-slim"
+	Pin   string // what Ref must be, by the lock file: "debian@sha256:…" or "sha256:…"; empty if it is not locked
 	Build *Build
 }
 
@@ -35,8 +63,12 @@ type Build struct {
 // Network says what a sandbox can reach.
 type Network string
 
-// NetworkNone gives a sandbox a loopback interface and nothing else.
-const NetworkNone Network = "none"
+// The networks.
+const (
+	NetworkNone    Network = "none"    // a loopback interface and nothing else
+	NetworkGateway Network = "gateway" // the model of the trial, the hosts in Allow, and nothing else
+	NetworkOpen    Network = "open"    // everything; needs a power
+)
 
 // A User is a numeric user and group in a sandbox. Names are not used, since
 // the files of a trial are handed over by number.

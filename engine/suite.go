@@ -5,52 +5,73 @@ import "time"
 // A Suite is what one set of benchfiles declares, after evaluation. It is never
 // changed after lang has made it.
 type Suite struct {
-	Name        string
-	Description string
-	Root        string // absolute path of the project root on the host
-	ResultsDir  string // relative to Root unless absolute
-	Parallel    int    // trials at once; 0 means as many as the machine has CPUs
-	Seed        uint64 // root of all trial seeds
-	Cases       []*Case
-	Agents      []*Agent
-	Matrices    []*Matrix
-	Reports     []*Report
-	Sources     []Source // every benchfile that was read, sorted by path
-	Pos         Pos
+	Name          string
+	Description   string
+	Root          string // absolute path of the project root on the host
+	ResultsDir    string // relative to Root unless absolute
+	Parallel      int    // trials at once; 0 means as many as the machine has CPUs
+	Seed          uint64 // root of all trial seeds
+	KeepArtifacts Keep
+	Locks         map[string]int // capacity of named locks; one that is not listed has 1
+	Budget        Budget
+	Variables     []*Variable // sorted by name
+	Secrets       []*Secret   // those in use, sorted by name
+	Providers     []*Provider // those in use, sorted by name
+	Models        []*Model    // those in use, sorted by name
+	Cases         []*Case     // those in use, sorted by name
+	Agents        []*Agent    // those in use, sorted by name
+	Matrices      []*Matrix   // in the order of the file
+	Gates         []*Gate     // in the order of the file
+	Reports       []*Report
+	Sources       []Source            // every file that decided what the suite says, sorted by path
+	Reads         map[string][]string // by benchfile: the files that its expressions read
+	Pos           Pos
 }
 
-// A Source is a file that decided what the suite says.
-type Source struct {
-	Path string `json:"path"` // relative to the project root
-	Sum  Digest `json:"sha256"`
+// Keep says whose artifacts are kept. The snapshot for grading is always kept,
+// unless it is KeepNone.
+type Keep string
+
+// What can be kept.
+const (
+	KeepAll    Keep = "all"
+	KeepFailed Keep = "failed"
+	KeepNone   Keep = "none"
+)
+
+// A Budget bounds what a suite or a matrix may use up. A zero means "no bound".
+type Budget struct {
+	Cost      float64 // USD
+	Tokens    int64
+	WallClock time.Duration
 }
 
-// A Matrix declares which cases are given to which agents, and how often.
-type Matrix struct {
+// IsZero reports whether nothing is bounded.
+func (b Budget) IsZero() bool { return b == Budget{} }
+
+// A Variable is an input of a suite.
+type Variable struct {
+	Name      string
+	Value     string // as JSON; empty if it is sensitive
+	Sensitive bool
+	Sum       Digest // of the value, salted if it is sensitive
+}
+
+// A Secret is a value that only a provider may use. The value itself is read
+// when a run begins, and is never part of a suite or a plan.
+type Secret struct {
 	Name     string
-	Cases    []*Case // selected by glob, reference and tags; sorted by name
-	Agents   []*Agent
-	Trials   int // per cell, at least 1
-	Parallel int // trials of this matrix at once; 0 means the suite's number
-	Limits   Limits
-	Exclude  []*Exclude
-	Include  []*Include
+	Env      string // name of the environment variable that holds it; or
+	File     string // path relative to the root
+	Optional bool
 	Pos      Pos
 }
 
-// An Exclude removes the cells that match all that it gives.
-type Exclude struct {
-	Cases []*Case // nil if it names no case
-	Agent *Agent  // nil if it names no agent
-	Pos   Pos
-}
-
-// An Include adds cells that the crossing does not have.
-type Include struct {
-	Cases  []*Case
-	Agents []*Agent
-	Trials int
-	Pos    Pos
+// A Source is a file that decided what the suite says: a benchfile, or what an
+// expression read.
+type Source struct {
+	Path string `json:"path"` // relative to the project root
+	Sum  Digest `json:"sha256"`
 }
 
 // A Report is a document to be written when the run has ended.
@@ -65,6 +86,9 @@ type Report struct {
 // Limits bound what an agent may use up. A zero means "not limited here".
 type Limits struct {
 	WallClock time.Duration
+	Tokens    int64
+	Cost      float64 // USD
+	Turns     int64   // requests to a model
 }
 
 // DefaultWallClock bounds an agent where nothing else does.
@@ -74,12 +98,21 @@ const DefaultWallClock = 30 * time.Minute
 func Strictest(all ...Limits) Limits {
 	var out Limits
 	for _, l := range all {
-		if l.WallClock > 0 && (out.WallClock == 0 || l.WallClock < out.WallClock) {
-			out.WallClock = l.WallClock
-		}
+		out.WallClock = stricter(out.WallClock, l.WallClock)
+		out.Tokens = stricter(out.Tokens, l.Tokens)
+		out.Cost = stricter(out.Cost, l.Cost)
+		out.Turns = stricter(out.Turns, l.Turns)
 	}
 	if out.WallClock == 0 {
 		out.WallClock = DefaultWallClock
 	}
 	return out
+}
+
+// stricter is the smaller of two bounds, where zero is no bound.
+func stricter[N int64 | float64 | time.Duration](a, b N) N {
+	if a <= 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }

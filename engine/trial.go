@@ -10,14 +10,17 @@ import (
 	"strings"
 )
 
-// A Trial is one case given once to one agent.
+// A Trial is one case given once to one agent with one model.
 type Trial struct {
 	ID         TrialID
 	Matrix     *Matrix
 	Case       *Case
 	Agent      *Agent
+	Model      *Model      // nil if the agent uses none
+	Axes       []AxisPoint // in the order of the matrix
 	Seed       uint64
 	Invocation Invocation // zero for built-in agents
+	Params     Params     // for the model: its own, and over them those of the matrix
 	Limits     Limits
 	Run        *RunStep
 	Check      *CheckStep
@@ -25,22 +28,52 @@ type Trial struct {
 }
 
 // A TrialID names a trial for people, shells and directories. Its String form,
-// "smoke/debugging/nan_loss@react+gpt#2", parses back with ParseTrialID.
+// "smoke/debugging/nan_loss@react+gpt,temperature=0.3#2", parses back with
+// ParseTrialID.
 type TrialID struct {
 	Matrix string
 	Case   string
 	Agent  string
 	Model  string // empty if the agent uses none
+	Axes   string // "temperature=0.3,minutes=5"; empty if the matrix has no axis
 	N      int    // which trial of the cell; counts from 1
 }
 
 // Cell is the id without the number: what statistics compare.
-func (id TrialID) Cell() string {
-	s := id.Matrix + "/" + id.Case + "@" + id.Agent
+func (id TrialID) Cell() string { return id.Matrix + "/" + id.Work() }
+
+// Work is the cell without its matrix: what two matrices have in common when
+// they try the same thing.
+func (id TrialID) Work() string {
+	s := id.Case + "@" + id.Agent
 	if id.Model != "" {
 		s += "+" + id.Model
 	}
+	if id.Axes != "" {
+		s += "," + id.Axes
+	}
 	return s
+}
+
+// Points are the axes of the trial, as pairs of name and value, in order.
+func (id TrialID) Points() [][2]string {
+	var out [][2]string
+	for point := range strings.SplitSeq(id.Axes, ",") {
+		if axis, value, ok := strings.Cut(point, "="); ok {
+			out = append(out, [2]string{axis, value})
+		}
+	}
+	return out
+}
+
+// Axis is the name of the trial's value on an axis; empty if it has none.
+func (id TrialID) Axis(name string) string {
+	for _, p := range id.Points() {
+		if p[0] == name {
+			return p[1]
+		}
+	}
+	return ""
 }
 
 func (id TrialID) String() string { return id.Cell() + "#" + strconv.Itoa(id.N) }
@@ -60,6 +93,7 @@ func (id *TrialID) UnmarshalText(text []byte) error {
 var (
 	nameForm = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 	tagForm  = regexp.MustCompile(`^[a-z0-9_-]+$`)
+	axisForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,40}$`)
 )
 
 // ValidName reports whether s can name a block: a lower-case letter, then
@@ -79,10 +113,28 @@ func ValidCaseName(s string) bool {
 	return true
 }
 
+// ValidAxisValue reports whether s can name a value of an axis: 1 to 40 letters,
+// digits, dots, underscores and hyphens, which no shell takes for anything else.
+func ValidAxisValue(s string) bool { return axisForm.MatchString(s) }
+
+// ValidAxes reports whether s can be the axes of a trial id: NAME=VALUE, joined
+// by commas, each name once.
+func ValidAxes(s string) bool {
+	seen := map[string]bool{}
+	for point := range strings.SplitSeq(s, ",") {
+		name, value, ok := strings.Cut(point, "=")
+		if !ok || !ValidName(name) || !ValidAxisValue(value) || seen[name] {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
+}
+
 // ParseTrialID is the inverse of TrialID.String.
 func ParseTrialID(s string) (TrialID, error) {
 	bad := func(why string) (TrialID, error) {
-		return TrialID{}, fmt.Errorf("trial id %q: %s; the form is matrix/case@agent#1", s, why)
+		return TrialID{}, fmt.Errorf("trial id %q: %s; the form is matrix/case@agent+model,axis=value#1", s, why)
 	}
 	matrix, rest, ok := strings.Cut(s, "/")
 	if !ok {
@@ -96,15 +148,16 @@ func ParseTrialID(s string) (TrialID, error) {
 	if !ok {
 		return bad("no number")
 	}
+	agent, axes, hasAxes := strings.Cut(agent, ",")
 	agent, model, hasModel := strings.Cut(agent, "+")
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || strconv.Itoa(n) != number {
 		return bad("its number must count from 1")
 	}
-	if !ValidName(matrix) || !ValidCaseName(name) || !ValidName(agent) || hasModel && !ValidName(model) {
+	if !ValidName(matrix) || !ValidCaseName(name) || !ValidName(agent) || hasModel && !ValidName(model) || hasAxes && !ValidAxes(axes) {
 		return bad("a name in it is not valid")
 	}
-	return TrialID{Matrix: matrix, Case: name, Agent: agent, Model: model, N: n}, nil
+	return TrialID{Matrix: matrix, Case: name, Agent: agent, Model: model, Axes: axes, N: n}, nil
 }
 
 // Dir is the name of the directory that holds the trial's results: readable,
@@ -113,14 +166,13 @@ func ParseTrialID(s string) (TrialID, error) {
 func (id TrialID) Dir() string {
 	s := id.String()
 	sum := sha256.Sum256([]byte(s))
-	flat := strings.NewReplacer("/", ".", "@", ".", "+", ".", ",", ".", "#", ".").Replace(s)
+	flat := strings.NewReplacer("/", ".", "@", ".", "+", ".", ",", ".", "=", "-", "#", ".").Replace(s)
 	return flat[:min(len(flat), 100)] + "-" + hex.EncodeToString(sum[:4])
 }
 
 // Seed derives the seed of a trial from the suite's. The matrix is not part of
 // it, so that a cell gets the same seed in two matrices that are compared.
 func (id TrialID) Seed(suite uint64) uint64 {
-	cell := id.Case + "@" + id.Agent + "+" + id.Model
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%d", suite, cell, id.N))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\n%s\n%d", suite, id.Work(), id.N))
 	return binary.BigEndian.Uint64(sum[:8])
 }

@@ -55,8 +55,9 @@ const None = "-"
 // DefaultRows is what rows stand for where a report says nothing else.
 var DefaultRows = []string{"agent", "model"}
 
-// rowKeys gives the values of a trial for each name that Rows may hold. A case
-// with several tags counts in the row of each, so rows by tag overlap.
+// rowKeys gives the values of a trial for each name that Rows may hold, but for
+// those of axes. A case with several tags counts in the row of each, so rows by
+// tag overlap.
 var rowKeys = map[string]func(*engine.Trial) []string{
 	"agent":    func(t *engine.Trial) []string { return []string{t.ID.Agent} },
 	"model":    func(t *engine.Trial) []string { return []string{t.ID.Model} },
@@ -65,16 +66,25 @@ var rowKeys = map[string]func(*engine.Trial) []string{
 	"tag":      tags,
 }
 
+// keyOf gives the function of rowKeys for a name, or for an axis: "axis.NAME".
+// It is nil for anything else.
+func keyOf(name string) func(*engine.Trial) []string {
+	if axis, ok := strings.CutPrefix(name, "axis."); ok {
+		return func(t *engine.Trial) []string { return []string{t.ID.Axis(axis)} }
+	}
+	return rowKeys[name]
+}
+
 // NewTable groups results by rows, which are names out of "agent", "model",
-// "case", "category" and "tag"; no rows means [DefaultRows]. A model column is
+// "case", "category", "tag" and "axis.NAME"; no rows means [DefaultRows]. A model column is
 // left out if no trial has a model and another column is left.
 func NewTable(results []engine.Result, rows []string) (Table, error) {
 	if len(rows) == 0 {
 		rows = DefaultRows
 	}
 	for _, name := range rows {
-		if rowKeys[name] == nil {
-			return Table{}, fmt.Errorf("rows: %q is not one of agent, model, case, category, tag", name)
+		if keyOf(name) == nil {
+			return Table{}, fmt.Errorf("rows: %q is not one of agent, model, case, category, tag, axis.NAME", name)
 		}
 	}
 	columns := slices.Clone(rows)
@@ -111,7 +121,7 @@ func keysOf(t *engine.Trial, columns []string) [][]string {
 	for _, c := range columns {
 		var longer [][]string
 		for _, prefix := range out {
-			for _, v := range rowKeys[c](t) {
+			for _, v := range keyOf(c)(t) {
 				if v == "" {
 					v = None
 				}

@@ -6,9 +6,12 @@
 // It adds nothing to the plan. Steps are of three kinds, each in a file of its
 // own:
 //
-//	image.go  makes an image available
+//	image.go  makes an image available, or lays an agent over one
 //	run.go    lets an agent work in a sandbox, and stores what it left
 //	check.go  grades what is stored, in a sandbox that the agent never saw
+//
+// What a suite may say and this version cannot do yet is told by [Unsupported],
+// before anything starts.
 //
 // An infrastructure error ends the trials that it concerns as errored, and no
 // others. When ctx ends, what runs is stopped, nothing more is started, and
@@ -20,7 +23,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -90,10 +92,8 @@ func Run(ctx context.Context, plan *engine.Plan, o Options) []engine.Result {
 	for i, t := range plan.Trials {
 		r.position[t] = i
 		r.results[i] = engine.Result{Trial: t}
-		if t.Reuse.Sign == engine.SignSame {
-			r.end(t, engine.Result{Trial: t, Attempt: t.Reuse.Attempt, Grade: t.Reuse.Grade, Outcome: engine.Decide(t.Reuse.Attempt, t.Reuse.Grade), Reused: true})
-		}
 	}
+	r.reuse()
 	g, err := graph.New(vertices, r.slots())
 	if err != nil {
 		panic(err) // the plan is malformed, and no user can make it so
@@ -113,57 +113,6 @@ type runner struct {
 	position map[*engine.Trial]int
 	images   map[engine.StepID]string // ids of the images that are there
 	attempts map[engine.StepID]*engine.Attempt
-}
-
-// Slots that steps hold while they run.
-const (
-	slotTrial  = "trial"  // sandboxes of trials
-	slotCPU    = "cpu"    // whole cores of the machine
-	slotBuild  = "build"  // images being pulled or built
-	slotMatrix = "matrix" // + ":" + name
-)
-
-func (r *runner) slots() map[string]int {
-	slots := map[string]int{slotBuild: 2, slotCPU: r.cpus()}
-	if r.Parallel > 0 {
-		slots[slotTrial] = r.Parallel
-	}
-	for _, m := range r.plan.Suite.Matrices {
-		if m.Parallel > 0 {
-			slots[slotMatrix+":"+m.Name] = m.Parallel
-		}
-	}
-	return slots
-}
-
-func (r *runner) cpus() int { return max(1, r.CPUs) }
-
-// vertex says what a step waits for and takes. Checks come before runs, so that
-// trials end early instead of all at once; images come first of all.
-func (r *runner) vertex(s engine.Step) graph.Vertex {
-	v := graph.Vertex{ID: string(s.StepID())}
-	for _, need := range s.Needs() {
-		if _, planned := r.steps[string(need)]; planned {
-			v.Needs = append(v.Needs, string(need))
-		}
-	}
-	var trial *engine.Trial
-	switch s := s.(type) {
-	case *engine.ImageStep:
-		v.Takes = []string{slotBuild}
-		return v
-	case *engine.CheckStep:
-		v.Rank, trial = 1, s.Trials[0]
-	case *engine.RunStep:
-		v.Rank, trial = 2, s.Trials[0]
-	default:
-		panic(fmt.Sprintf("apply: unknown step %T", s))
-	}
-	v.Takes = []string{slotTrial, slotMatrix + ":" + trial.ID.Matrix}
-	for range min(r.cpus(), int(math.Ceil(trial.Case.Sandbox.CPUs))) {
-		v.Takes = append(v.Takes, slotCPU)
-	}
-	return v
 }
 
 // work does one step, and reports whether those that need it can go on. A bug
@@ -201,7 +150,7 @@ func (r *runner) blocked(id, cause string) {
 }
 
 // trialsOf are the trials that a step works for; those of an image are all that
-// need it.
+// need it, or an image that is laid over it.
 func (r *runner) trialsOf(s engine.Step) (trials []*engine.Trial) {
 	switch s := s.(type) {
 	case *engine.RunStep:
@@ -247,14 +196,7 @@ func (r *runner) observe(e Event) {
 
 // finish ends the trials that were never started.
 func (r *runner) finish() {
-	for i := range r.results {
-		if r.results[i].Outcome.Status == engine.StatusInvalid {
-			r.end(r.results[i].Trial, engine.Result{
-				Trial: r.results[i].Trial, Attempt: r.results[i].Trial.Reuse.Attempt,
-				Outcome: engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonSignal, Detail: "not started, since bench was told to stop"},
-			})
-		}
-	}
+	r.endAll(r.plan.Trials, nil, engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonSignal, Detail: "not started, since bench was told to stop"})
 }
 
 // failure turns an error of the world into an outcome.

@@ -29,7 +29,7 @@ func suite(matrices ...[]string) *engine.Suite {
 	s := &engine.Suite{Name: "s", Cases: []*engine.Case{c}}
 	agents := map[string]*engine.Agent{}
 	for i, names := range matrices {
-		m := &engine.Matrix{Name: fmt.Sprintf("m%d", i+1), Cases: s.Cases, Trials: 1}
+		m := &engine.Matrix{Name: fmt.Sprintf("m%d", i+1), Cases: s.Cases, Trials: 1, Reuse: true}
 		for _, name := range names {
 			if agents[name] == nil {
 				agents[name] = &engine.Agent{Name: name, Bind: func(engine.TrialValues) (engine.Invocation, error) {
@@ -63,7 +63,7 @@ func (b *bench) plan(t *testing.T) (*engine.Plan, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, diags := plan.New(b.suite, s)
+	p, diags := plan.New(b.suite, s, plan.Options{})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

@@ -11,8 +11,12 @@ import (
 // check grades the snapshot of an attempt, which this run has made or which was
 // stored before, and stores the grade.
 func (r *runner) check(ctx context.Context, s *engine.CheckStep) bool {
-	t := s.Trials[0]
-	a := r.attemptOf(s)
+	t := first(s.Trials)
+	a, err := r.attemptOf(s)
+	if err != nil {
+		r.endAll(s.Trials, nil, cannotLoad(t, err))
+		return false
+	}
 	g, err := check.Run(ctx, r.Driver, check.Input{
 		Trial: t, Key: s.Key, Image: r.imageID(s.Image), Version: r.Version,
 		Snapshot: func() (io.ReadCloser, error) { return r.Store.Snapshot(a) },
@@ -31,11 +35,14 @@ func (r *runner) check(ctx context.Context, s *engine.CheckStep) bool {
 	return true
 }
 
-func (r *runner) attemptOf(s *engine.CheckStep) *engine.Attempt {
+// attemptOf is the attempt that is graded.
+func (r *runner) attemptOf(s *engine.CheckStep) (*engine.Attempt, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a := r.attempts[s.Run]; a != nil {
-		return a
+	a := r.attempts[s.Run]
+	r.mu.Unlock()
+	if a != nil {
+		return a, nil
 	}
-	return s.Trials[0].Reuse.Attempt
+	a, _, err := r.Store.Load(first(s.Trials).Reuse.Attempt, nil)
+	return a, err
 }

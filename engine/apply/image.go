@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -15,10 +16,19 @@ import (
 func (r *runner) image(ctx context.Context, s *engine.ImageStep) bool {
 	r.observe(ImageStarted{s})
 	spec := sandbox.ImageSpec{
-		Name: s.Sandbox.Name, Key: s.Key.Sum, Image: s.Image,
+		Name: s.Sandbox.Name, Key: s.Key.Sum, Image: s.Image, Platform: s.Sandbox.Platform,
 		Pull: s.Sandbox.Timeouts.Pull, Build: s.Sandbox.Timeouts.Build,
 	}
-	if s.Image.Build != nil {
+	if s.Agent != nil {
+		spec.Name += "+" + s.Agent.Name
+		if spec.Base = r.imageID(s.Base); spec.Base == "" {
+			panic(fmt.Sprintf("%s is not there, but %s is to be laid over it", s.Base, s.ID))
+		}
+	}
+	switch {
+	case s.Agent != nil && s.Agent.Install:
+		spec.Image, spec.Context = install(s.Image.Build)
+	case s.Image.Build != nil:
 		spec.Context = func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			if err := files.Tree(snapshot.Place{Dir: "/"}, s.Image.Build.Context); err != nil {
@@ -32,6 +42,9 @@ func (r *runner) image(ctx context.Context, s *engine.ImageStep) bool {
 	var build *sandbox.BuildError
 	if errors.As(err, &build) {
 		end.Log = build.Log
+		if s.Agent != nil && s.Agent.Install { // nobody has written a Dockerfile
+			end.Err = fmt.Errorf("agent %q cannot be installed into the image of sandbox %q: %w", s.Agent.Name, s.Sandbox.Name, err)
+		}
 	}
 	if ctx.Err() != nil { // its trials are not errored, but skipped
 		return true

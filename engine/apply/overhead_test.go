@@ -85,7 +85,7 @@ func noopSuite() *engine.Suite {
 }
 
 func benchTrial(b *testing.B, driver *docker.Driver, results *store.Store) {
-	p, diags := plan.New(noopSuite(), nil)
+	p, diags := plan.New(noopSuite(), nil, plan.Options{})
 	if diags.HasErrors() {
 		b.Fatal(diags)
 	}

@@ -41,7 +41,7 @@ const exitKilled = 128 + 9
 // run lets an agent work on a case once, and stores what came of it. What was
 // stopped from outside is not stored: it says nothing, and would be run again.
 func (r *runner) run(ctx context.Context, s *engine.RunStep) bool {
-	t := s.Trials[0]
+	t := first(s.Trials)
 	r.observe(TrialStarted{t})
 	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Image: r.imageID(s.Image), Began: time.Now().UTC()}
 	draft, err := r.Store.Begin(t.ID)

@@ -13,14 +13,16 @@
 //
 // The first word of a key is the version of the protocol that it belongs to: a
 // change in what a step does must change it, or stored results of the old way
-// would be taken for results of the new one.
+// would be taken for results of the new one. Keys that have most of their parts
+// in common are laid over one that holds those:
+//
+//	key := digest.Over(&base).Add("seed", "7").Key()
 //
 // The package is pure: files come in as fs.FS.
 package digest
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash"
@@ -84,9 +86,21 @@ func File(name string, fsys fs.FS, file string) (*engine.Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	t := &engine.Tree{Path: name, FS: fsys, Entries: []engine.TreeEntry{e}}
+	t := &engine.Tree{Path: name, FS: single{fsys}, Entries: []engine.TreeEntry{e}}
 	finish(t)
 	return t, nil
+}
+
+// single marks the tree of a single file, whose path is that of the file itself.
+type single struct{ fs.FS }
+
+// PathOf is where an entry of a tree lies, relative to what the path of the tree
+// is relative to. A merged tree has no such path; its parts are asked.
+func PathOf(t *engine.Tree, e engine.TreeEntry) string {
+	if _, ok := t.FS.(single); ok {
+		return t.Path
+	}
+	return path.Join(t.Path, e.Path)
 }
 
 // Merge lays trees over each other. Directories may be in several of them; the
@@ -201,70 +215,4 @@ func finish(t *engine.Tree) {
 		fmt.Fprintf(h, "%s %s %q %q\n", e.Mode, e.Sum, e.Path, e.Link)
 	}
 	t.Sum = Hash(h)
-}
-
-// A KeyBuilder collects the parts of a key. The order of Add does not matter.
-type KeyBuilder struct{ parts []engine.Part }
-
-// NewKey starts a key of the given protocol version.
-func NewKey(version string) *KeyBuilder {
-	return (&KeyBuilder{}).Add("protocol", version)
-}
-
-// Add gives a part its value. Long values are kept as their digest.
-func (b *KeyBuilder) Add(name, value string) *KeyBuilder {
-	if len(value) > 64 {
-		value = "sha256:" + Bytes([]byte(value)).String()
-	}
-	b.parts = append(b.parts, engine.Part{Name: name, Value: value})
-	return b
-}
-
-// AddSum adds a part that is a digest already.
-func (b *KeyBuilder) AddSum(name string, sum engine.Digest) *KeyBuilder {
-	return b.Add(name, sum.String())
-}
-
-// AddJSON adds a value in its JSON form, in which maps are sorted. It panics on
-// values that have none, which only a bug can pass.
-func (b *KeyBuilder) AddJSON(name string, value any) *KeyBuilder {
-	text, err := json.Marshal(value)
-	if err != nil {
-		panic("digest: " + err.Error())
-	}
-	return b.Add(name, string(text))
-}
-
-// AddTree adds a tree; a nil one is a value of its own, unlike an empty one.
-func (b *KeyBuilder) AddTree(name string, t *engine.Tree) *KeyBuilder {
-	if t == nil {
-		return b.Add(name, "none")
-	}
-	return b.AddSum(name, t.Sum)
-}
-
-// Extend adds parts that were made before.
-func (b *KeyBuilder) Extend(parts []engine.Part) *KeyBuilder {
-	b.parts = append(b.parts, parts...)
-	return b
-}
-
-// Parts are the parts so far, sorted by name.
-func (b *KeyBuilder) Parts() []engine.Part {
-	out := slices.Clone(b.parts)
-	slices.SortFunc(out, func(x, y engine.Part) int { return strings.Compare(x.Name, y.Name) })
-	return out
-}
-
-// Key closes the builder. It panics if a part was given twice.
-func (b *KeyBuilder) Key() engine.Key {
-	parts := b.Parts()
-	h := sha256.New()
-	for i, p := range parts {
-		if i > 0 && parts[i-1].Name == p.Name {
-			panic("digest: part " + p.Name + " twice")
-		}
-		fmt.Fprintf(h, "%q=%q\n", p.Name, p.Value)
-	}
-	return engine.Key{Sum: Hash(h), Parts: parts}
 }

@@ -106,6 +106,13 @@ func TestFile(t *testing.T) {
 	if diff := cmp.Diff([]string{"a.txt"}, paths(got)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if p := digest.PathOf(got, got.Entries[0]); p != "dir/a.txt" {
+		t.Errorf("the file lies at %s", p)
+	}
+	dir := tree(t, "x/a.txt", fstest.MapFS{"a.txt": {Data: []byte("a")}})
+	if p := digest.PathOf(dir, dir.Entries[0]); p != "x/a.txt/a.txt" {
+		t.Errorf("a file in a directory of its name lies at %s", p)
+	}
 	if want := tree(t, "alone", fstest.MapFS{"a.txt": {Data: []byte("a")}}).Sum; got.Sum != want {
 		t.Errorf("got %v, want that of a directory with this one file, %v", got.Sum, want)
 	}
@@ -214,4 +221,44 @@ func TestKey(t *testing.T) {
 		}
 	}()
 	digest.NewKey("p").Add("a", "1").Add("a", "1").Key()
+}
+
+// The sum of a key covers what it is laid over.
+func TestKeyOver(t *testing.T) {
+	base := digest.NewKey("p/1").Add("a", "1").Key()
+	want := digest.Over(&base).Add("c", "3").Add("b", "2").Key()
+	parts := []engine.Part{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}, {Name: "c", Value: "3"}, {Name: "protocol", Value: "p/1"}}
+	if diff := cmp.Diff(parts, want.All()); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	same, other := digest.NewKey("p/1").Add("a", "1").Key(), digest.NewKey("p/1").Add("a", "2").Key()
+	if got := digest.Over(&same).Add("b", "2").Add("c", "3").Key(); got.Sum != want.Sum {
+		t.Error("equal parts over an equal base have another sum")
+	}
+	for name, k := range map[string]engine.Key{
+		"other base":    digest.Over(&other).Add("b", "2").Add("c", "3").Key(),
+		"other part":    digest.Over(&base).Add("b", "2").Add("c", "4").Key(),
+		"missing part":  digest.Over(&base).Add("b", "2").Key(),
+		"nothing added": digest.Over(&base).Key(),
+		"the base":      base,
+	} {
+		if k.Sum == want.Sum {
+			t.Errorf("%s: the sum is the same", name)
+		}
+	}
+	if digest.Over(&base).Key().Sum == base.Sum {
+		t.Error("a layer without parts has the sum of its base")
+	}
+}
+
+// A value that is hidden cannot be read from a key, but it counts.
+func TestKeyHidden(t *testing.T) {
+	a, b := digest.NewKey("p").AddHidden("x", "one").Key(), digest.NewKey("p").AddHidden("x", "two").Key()
+	plain := digest.NewKey("p").Add("x", "one").Key()
+	if a.Sum == b.Sum || a.Sum == plain.Sum {
+		t.Error("two values have the same sum")
+	}
+	if got, want := a.Parts[1].Value, "sha256:"+digest.Bytes([]byte("one")).String(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

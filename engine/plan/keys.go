@@ -1,6 +1,10 @@
 package plan
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -11,101 +15,282 @@ import (
 // way that can change what it gives: stored results of the old way are then not
 // taken for results of the new one.
 const (
-	imageProtocol = "image/1"
-	runProtocol   = "run/1"
-	checkProtocol = "check/1"
+	imageProtocol = "image/2"
+	runProtocol   = "run/2"
+	checkProtocol = "check/2"
 )
 
-// keys makes the keys of steps, and remembers the parts that trials share: a
-// plan has many trials, but few cases and agents.
+// none is the value of a part that the benchfile does not give.
+const none = "none"
+
+// keys makes the keys of runs and checks. A plan has many trials, but few cases,
+// agents and models: the key of a run is laid over keys that trials share, in
+// layers that are the same for all runs, whether there is something to share or
+// not:
+//
+//	case ── agent ── model ── limits, params ── command, env ── seed, trial
 type keys struct {
-	images map[*engine.Build]engine.Key
-	cases  map[*engine.Case][]engine.Part
-	checks map[*engine.Case][]engine.Part
+	images *images
+	cases  map[*engine.Case]*engine.Key
+	models map[subject]*engine.Key // down to the model
+	checks map[*engine.Case]*engine.Key
+
+	// The layers above those come from functions, for each trial anew. Mostly
+	// they are what they were for the trial before.
+	bounds, invocation layer
 }
 
-func newKeys() *keys {
-	return &keys{map[*engine.Build]engine.Key{}, map[*engine.Case][]engine.Part{}, map[*engine.Case][]engine.Part{}}
+// A subject is what is tried: a case, an agent and its model, if it uses one.
+type subject struct {
+	c     *engine.Case
+	a     *engine.Agent
+	model *engine.Model
 }
 
-// image: an image is the same if it is defined in the same way. What came of
-// the definition, the id of the image, is recorded with each attempt.
-func (k *keys) image(i engine.Image) engine.Key {
-	if i.Build == nil {
-		return digest.NewKey(imageProtocol).Add("ref", i.Ref).Key()
-	}
-	if key, ok := k.images[i.Build]; ok {
-		return key
-	}
-	key := digest.NewKey(imageProtocol).
-		AddTree("context", i.Build.Context).
-		Add("dockerfile", i.Build.Dockerfile).
-		AddJSON("args", i.Build.Args).
-		Add("target", i.Build.Target).
-		Key()
-	k.images[i.Build] = key
-	return key
+// A layer is a key with the trial that it was made for.
+type layer struct {
+	trial *engine.Trial
+	key   *engine.Key
+}
+
+func newKeys(i *images) *keys {
+	return &keys{images: i, cases: map[*engine.Case]*engine.Key{}, models: map[subject]*engine.Key{}, checks: map[*engine.Case]*engine.Key{}}
 }
 
 // run: everything that the agent can see or feel.
 func (k *keys) run(t *engine.Trial) engine.Key {
-	b := digest.NewKey(runProtocol).Extend(k.caseParts(t.Case)).
-		Add("limits.wall_clock", t.Limits.WallClock.String()).
+	return digest.Over(k.invocationKey(t, k.boundsKey(t, k.modelKey(t)))).Grow(2).
 		Add("seed", strconv.FormatUint(t.Seed, 10)).
-		Add("trial", strconv.Itoa(t.ID.N))
-	if t.Agent.Builtin == engine.BuiltinNone {
-		b.AddJSON("agent.command", t.Invocation.Command).AddJSON("agent.env", t.Invocation.Env)
-	} else {
-		b.Add("agent.builtin", string(t.Agent.Builtin))
-	}
-	if t.Agent.Builtin == engine.BuiltinOracle {
-		addScript(b, "solution", t.Case.Solution)
-	}
-	return b.Key()
+		Add("trial", strconv.Itoa(t.ID.N)).
+		Key()
 }
 
-func (k *keys) caseParts(c *engine.Case) []engine.Part {
-	if parts, ok := k.cases[c]; ok {
-		return parts
+func (k *keys) invocationKey(t *engine.Trial, base *engine.Key) *engine.Key {
+	if l := k.invocation; l.key != nil && l.key.Base == base && sameInvocation(l.trial.Invocation, t.Invocation) {
+		return l.key
 	}
-	s := c.Sandbox
-	b := new(digest.KeyBuilder).
+	b := digest.Over(base).Grow(1 + len(t.Invocation.Env))
+	if t.Agent.Builtin == engine.BuiltinNone {
+		add := func(part, name, value string) {
+			if slices.Contains(t.Invocation.Sensitive, name) {
+				b.AddHidden(part, value)
+				return
+			}
+			b.Add(part, value)
+		}
+		add("agent.command", "command", digest.JSON(t.Invocation.Command))
+		for name, value := range t.Invocation.Env {
+			add("agent.env."+name, name, value)
+		}
+	}
+	k.invocation = layer{t, new(b.Key())}
+	return k.invocation.key
+}
+
+func sameInvocation(a, b engine.Invocation) bool {
+	return slices.Equal(a.Command, b.Command) && maps.Equal(a.Env, b.Env) && slices.Equal(a.Sensitive, b.Sensitive)
+}
+
+func (k *keys) boundsKey(t *engine.Trial, base *engine.Key) *engine.Key {
+	if l := k.bounds; l.key != nil && l.key.Base == base && l.trial.Limits == t.Limits && sameParams(l.trial.Params, t.Params) {
+		return l.key
+	}
+	b := digest.Over(base).Grow(4+len(t.Params)).
+		Add("limits.wall_clock", t.Limits.WallClock.String()).
+		Add("limits.tokens", wholeOrNone(t.Limits.Tokens)).
+		Add("limits.cost", numberOrNone(t.Limits.Cost)).
+		Add("limits.turns", wholeOrNone(t.Limits.Turns))
+	for name, value := range t.Params {
+		b.Add("model.params."+name, string(value))
+	}
+	k.bounds = layer{t, new(b.Key())}
+	return k.bounds.key
+}
+
+func sameParams(a, b engine.Params) bool {
+	return maps.EqualFunc(a, b, func(x, y json.RawMessage) bool { return bytes.Equal(x, y) })
+}
+
+// modelKey covers the case, the agent and its model.
+func (k *keys) modelKey(t *engine.Trial) *engine.Key {
+	s := subject{t.Case, t.Agent, t.Model}
+	if key, ok := k.models[s]; ok {
+		return key
+	}
+	agent := digest.Over(k.caseKey(t.Case))
+	if t.Agent.Layer == nil {
+		agent.Add("agent.layer", none)
+	} else {
+		agent.AddSum("agent.layer", k.images.of(t.Case.Sandbox, t.Agent).Key.Sum)
+	}
+	if t.Agent.Builtin != engine.BuiltinNone {
+		agent.Add("agent.builtin", string(t.Agent.Builtin))
+	}
+	if t.Agent.Builtin == engine.BuiltinOracle {
+		addScript(agent, "solution", t.Case.Solution)
+	}
+	model := digest.Over(new(agent.Key()))
+	if t.Model != nil {
+		model.Add("agent.api", string(t.Agent.API))
+		addModel(model, t.Model)
+	}
+	key := model.Key()
+	k.models[s] = &key
+	return &key
+}
+
+// addModel: what is asked, and where. Secrets are never part of a key, and a
+// price changes no answer.
+func addModel(b *digest.KeyBuilder, m *engine.Model) {
+	p := m.Provider
+	b.Add("model.id", m.ID).
+		Add("model.provider", p.Name).
+		Add("model.api", string(p.API)).
+		Add("provider.mode", string(p.Mode)).
+		Add("provider.base_url", p.BaseURL).
+		AddTree("provider.script", p.Script)
+	if p.Mode == engine.ModeReplay {
+		b.Add("provider.cassette", p.Cassette)
+	}
+	for name, h := range p.Headers {
+		if h.Secret != nil {
+			b.Add("provider.headers."+name, "secret."+h.Secret.Name)
+			continue
+		}
+		b.AddJSON("provider.headers."+name, h.Text)
+	}
+}
+
+func (k *keys) caseKey(c *engine.Case) *engine.Key {
+	if key, ok := k.cases[c]; ok {
+		return key
+	}
+	b := digest.NewKey(runProtocol).
 		Add("prompt", c.Prompt).
 		AddTree("workspace", c.Workspace).
-		AddSum("sandbox.image", k.image(s.Image).Sum).
+		Add("snapshot", string(c.Snapshot))
+	addScript(b, "setup", c.Setup)
+	for _, a := range c.Assets {
+		name := "asset." + a.Name
+		b.Add(name+".url", a.URL).AddSum(name+".sha256", a.SHA256).Add(name+".target", a.Target).Add(name+".fixture", listOrNone(a.Fixture))
+	}
+	k.addSandbox(b, c.Sandbox)
+	key := b.Key()
+	k.cases[c] = &key
+	return &key
+}
+
+func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
+	b.AddSum("sandbox.image", k.images.of(s, nil).Key.Sum).
+		Add("sandbox.platform", s.Platform).
 		AddJSON("sandbox.cpus", s.CPUs).
 		AddJSON("sandbox.memory", s.Memory).
 		AddJSON("sandbox.pids", s.PIDs).
+		AddJSON("sandbox.gpus", s.GPUs).
 		Add("sandbox.network", string(s.Network)).
-		AddJSON("sandbox.env", s.Env).
+		Add("sandbox.allow_hosts", listOrNone(s.Allow)).
+		Add("sandbox.env", mapOrNone(s.Env)).
 		AddJSON("sandbox.user", s.User).
 		Add("sandbox.workdir", s.Workdir)
-	addScript(b, "setup", c.Setup)
-	parts := b.Parts()
-	k.cases[c] = parts
-	return parts
+	for _, m := range s.Mounts {
+		name := "sandbox.mount." + m.Target
+		b.Add(name+".source", m.Source).AddJSON(name+".read_only", m.ReadOnly)
+	}
+	for _, v := range s.Services {
+		name := "sandbox.service." + v.Name
+		b.AddSum(name+".image", imageKey(v.Image, s.Platform).Sum).
+			Add(name+".env", mapOrNone(v.Env)).
+			Add(name+".command", listOrNone(v.Command)).
+			Add(name+".memory", wholeOrNone(v.Memory)).
+			Add(name+".ready", listOrNone(v.Ready)).
+			Add(name+".timeout", v.Timeout.String())
+	}
 }
 
 // check: the run that is graded, and everything that decides how.
-func (k *keys) check(t *engine.Trial, run engine.Key) engine.Key {
-	parts, ok := k.checks[t.Case]
+func (k *keys) check(c *engine.Case, run engine.Digest) engine.Key {
+	base, ok := k.checks[c]
 	if !ok {
-		b := new(digest.KeyBuilder).AddJSON("protect", t.Case.Protect)
-		for _, c := range t.Case.Checks {
-			name := "check." + c.Name
-			addScript(b, name, &c.Script)
-			b.Add(name+".timeout", c.Timeout.String()).AddJSON(name+".weight", c.Weight).AddJSON(name+".env", c.Env)
+		b := digest.NewKey(checkProtocol).
+			AddSum("sandbox.image", k.images.of(c.Sandbox, nil).Key.Sum).
+			Add("snapshot", string(c.Snapshot)).
+			Add("protect", listOrNone(c.Protect))
+		for _, check := range c.Checks {
+			name := "check." + check.Name
+			addScript(b, name, &check.Script)
+			b.Add(name+".timeout", check.Timeout.String()).AddJSON(name+".weight", check.Weight).Add(name+".env", mapOrNone(check.Env))
 		}
-		parts = b.Parts()
-		k.checks[t.Case] = parts
+		base = new(b.Key())
+		k.checks[c] = base
 	}
-	return digest.NewKey(checkProtocol).AddSum("run", run.Sum).Extend(parts).Key()
+	return digest.Over(base).Grow(1).AddSum("run", run).Key()
 }
 
 func addScript(b *digest.KeyBuilder, name string, s *engine.Script) {
 	if s == nil {
-		b.Add(name, "none")
+		b.Add(name, none)
 		return
 	}
 	b.AddJSON(name+".command", s.Command).AddTree(name+".files", s.Files)
+}
+
+// imageKey: an image is the same if it is defined in the same way. What came of
+// the definition, the id of the image, is recorded with each attempt.
+func imageKey(i engine.Image, platform string) engine.Key {
+	b := digest.NewKey(imageProtocol).Add("platform", platform)
+	if i.Build != nil {
+		addBuild(b, i.Build)
+		return b.Key()
+	}
+	b.Add("ref", i.Ref)
+	if i.Pin != "" {
+		b.Add("pin", i.Pin)
+	}
+	return b.Key()
+}
+
+// layerKey is that of an agent's layer over the image of a case.
+func layerKey(a *engine.Agent, base engine.Digest) engine.Key {
+	kind := "dockerfile"
+	if a.Install {
+		kind = "install"
+	}
+	b := digest.NewKey(imageProtocol).Add("kind", kind).AddSum("base", base)
+	addBuild(b, a.Layer)
+	return b.Key()
+}
+
+func addBuild(b *digest.KeyBuilder, build *engine.Build) {
+	b.AddTree("context", build.Context).
+		Add("dockerfile", build.Dockerfile).
+		Add("args", mapOrNone(build.Args)).
+		Add("target", build.Target)
+}
+
+func wholeOrNone(n int64) string {
+	if n <= 0 {
+		return none
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func numberOrNone(n float64) string {
+	if n <= 0 {
+		return none
+	}
+	return strconv.FormatFloat(n, 'g', -1, 64)
+}
+
+func listOrNone(list []string) string {
+	if len(list) == 0 {
+		return none
+	}
+	return digest.JSON(list)
+}
+
+func mapOrNone(m map[string]string) string {
+	if len(m) == 0 {
+		return none
+	}
+	return digest.JSON(m)
 }

@@ -25,7 +25,8 @@ import (
 type Driver interface {
 	// Image makes an image available, by pulling or building it, and returns
 	// the id under which it can be started. It is quick if the image is there.
-	// The error is a *BuildError if a Dockerfile does not build.
+	// An image with a pin is that one, and no other with the same name. The
+	// error is a *BuildError if a Dockerfile does not build.
 	Image(ctx context.Context, spec ImageSpec) (id string, err error)
 	// Start starts a sandbox. Whoever started it closes it.
 	Start(ctx context.Context, spec Spec) (Sandbox, error)
@@ -52,12 +53,14 @@ type Sandbox interface {
 
 // An ImageSpec is an image to be made available.
 type ImageSpec struct {
-	Name    string // for people; part of the tag of an image that is built
-	Key     engine.Digest
-	Image   engine.Image
-	Context func(io.Writer) error // writes the build context as a tar stream
-	Pull    time.Duration         // bound on pulling
-	Build   time.Duration         // bound on building
+	Name     string // for people; part of the tag of an image that is built
+	Key      engine.Digest
+	Image    engine.Image
+	Platform string                // "linux/amd64"; empty is the engine's own
+	Base     string                // id of the image that a build is laid over, which gets its name as build argument BASE; empty if it names its own
+	Context  func(io.Writer) error // writes the build context as a tar stream
+	Pull     time.Duration         // bound on pulling
+	Build    time.Duration         // bound on building
 }
 
 // A Spec is a sandbox to be started.

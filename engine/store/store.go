@@ -1,10 +1,13 @@
 // Package store keeps results as files. The files are the truth; what the package
-// holds in memory is only an index of them.
+// holds in memory is only enough of them to plan with.
 //
 //	s, err := store.Open(".bench", "quickstart")
-//	draft, err := s.Begin(trial)            // a directory to write into
-//	...                                     // agent.log, workspace.tar.gz
-//	attempt, err := draft.Commit(attempt)   // renamed into place: stored, or not
+//	stored := s.Best(key)                        // what a plan needs of an attempt
+//	attempt, grade, err := s.Load(stored, nil)   // the whole of it, from its files
+//
+//	draft, err := s.Begin(trial)                 // a directory to write into
+//	...                                          // agent.log, workspace.tar.gz
+//	attempt, err := draft.Commit(attempt)        // renamed into place: stored, or not
 //
 // The layout, of which every directory below trials appears by one rename and
 // is never changed afterwards, except that gradings are added to an attempt:
@@ -13,6 +16,7 @@
 //	  bench.json                           the version of this layout
 //	  lock                                 held by the process that writes
 //	  quickstart/
+//	    index                              a cache of what is below trials; see index.go
 //	    trials/light.smoke.hello_world.noop.1-5e21ab07/
 //	      attempt-1/
 //	        run.json                       what the agent did: an engine.Attempt
@@ -26,15 +30,16 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -71,61 +76,68 @@ func (e *LockedError) Error() string {
 type Store struct {
 	dir   string // the results directory
 	suite string
-	lock  *flock.Flock
+	lock  *flock.Flock // nil unless it is held
 
 	mu      sync.Mutex
-	byKey   map[engine.Digest][]*record
-	byTrial map[string][]*record // by TrialID.Dir
-	byName  map[attemptName]*record
+	trials  map[string]*trial          // by name of the directory, which is TrialID.Dir
+	byRun   map[engine.Digest]*attempt // by sum of the run key; others follow by attempt.next
+	changed bool                       // the index file says less than is known
 
 	// Damaged lists files that could not be read. Their attempts are treated as
 	// if they did not exist, and are left where they are.
 	Damaged []string
 }
 
-type record struct {
-	dir     string
-	attempt *engine.Attempt
-	grades  []*engine.Grade // oldest first
-}
-
 // Open reads what is stored for a suite. A directory that does not exist is an
 // empty store; it is made by Lock. The error is a *VersionError if it is not
 // ours to read.
 func Open(dir, suite string) (*Store, error) {
-	s := &Store{dir: dir, suite: suite}
-	if err := s.checkVersion(); err != nil {
+	if err := checkVersion(dir); err != nil {
 		return nil, err
 	}
-	return s, s.read()
+	s := &Store{dir: dir, suite: suite}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s, s.read(s.readIndex())
 }
 
-// read makes the index of what is stored now.
-func (s *Store) read() error {
-	s.byKey, s.byTrial, s.byName = map[engine.Digest][]*record{}, map[string][]*record{}, map[attemptName]*record{}
-	s.Damaged = nil
-	trials, err := os.ReadDir(s.trials())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+// Rebuild reads everything from its files again, and nothing from the index.
+func (s *Store) Rebuild() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read(nil)
+}
+
+// Suites names the suites that have results in a directory, sorted.
+func Suites(dir string) ([]string, error) {
+	if err := checkVersion(dir); err != nil {
+		return nil, err
 	}
-	for _, t := range trials {
-		if err := s.readTrial(t.Name()); err != nil {
-			return err
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if trials, err := os.Lstat(filepath.Join(dir, e.Name(), "trials")); err == nil && trials.IsDir() {
+			names = append(names, e.Name())
 		}
 	}
-	return nil
+	return names, nil
 }
 
-func (s *Store) trials() string { return filepath.Join(s.dir, s.suite, "trials") }
-func (s *Store) drafts() string { return filepath.Join(s.dir, s.suite, "drafts") }
-func (s *Store) marker() string { return filepath.Join(s.dir, "bench.json") }
+func (s *Store) suiteDir() string  { return filepath.Join(s.dir, s.suite) }
+func (s *Store) trialsDir() string { return filepath.Join(s.dir, s.suite, "trials") }
+func (s *Store) drafts() string    { return filepath.Join(s.dir, s.suite, "drafts") }
+
+func markerFile(dir string) string { return filepath.Join(dir, "bench.json") }
 
 type marker struct {
 	Schema int `json:"schema"`
 }
 
-func (s *Store) checkVersion() error {
-	entries, err := os.ReadDir(s.dir)
+func checkVersion(dir string) error {
+	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil
 	}
@@ -133,149 +145,188 @@ func (s *Store) checkVersion() error {
 		return err
 	}
 	var m marker
-	text, err := os.ReadFile(s.marker())
+	text, err := os.ReadFile(markerFile(dir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err != nil || json.Unmarshal(text, &m) != nil || m.Schema != Schema {
-		return &VersionError{s.dir, m.Schema}
+		return &VersionError{dir, m.Schema}
 	}
 	return nil
 }
 
-func (s *Store) readTrial(name string) error {
-	dir := filepath.Join(s.trials(), name)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
+// read finds out what is stored now. What is known already is believed where
+// its files look as they did, and everything else is read from its files.
+func (s *Store) read(known map[string]*trial) error {
+	var names []string
+	dir, err := os.Open(s.trialsDir())
+	if err == nil {
+		defer dir.Close()
+		names, err = dir.Readdirnames(-1)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, e := range numbered(entries, "attempt-") {
-		s.readAttempt(name, filepath.Join(dir, e.name))
+	stale := stale(dir, names, known)
+	var w *indexWriter
+	if worthWriting(len(stale), len(names)) {
+		w = s.newIndex()
+		defer w.discard()
 	}
-	return nil
-}
-
-func (s *Store) readAttempt(trial, dir string) {
-	a := &engine.Attempt{}
-	if err := readJSON(filepath.Join(dir, "run.json"), a); err != nil {
-		s.Damaged = append(s.Damaged, err.Error())
-		return
+	fresh := readTrials(dir, stale, w.stamp())
+	if s.trials = known; known == nil {
+		s.trials = make(map[string]*trial, len(names))
 	}
-	r := &record{dir: dir, attempt: a}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		s.Damaged = append(s.Damaged, err.Error())
-		return
-	}
-	for _, e := range numbered(entries, "grade-") {
-		g := &engine.Grade{}
-		if err := readJSON(filepath.Join(dir, e.name, "grade.json"), g); err != nil {
-			s.Damaged = append(s.Damaged, err.Error())
+	there, news := len(names), 0
+	for i, name := range stale {
+		if fresh[i] == nil {
+			there--
 			continue
 		}
-		r.grades = append(r.grades, g)
-	}
-	s.index(trial, r)
-}
-
-func (s *Store) index(trial string, r *record) {
-	s.byKey[r.attempt.Key.Sum] = append(s.byKey[r.attempt.Key.Sum], r)
-	s.byTrial[trial] = append(s.byTrial[trial], r)
-	s.byName[nameOf(r.attempt)] = r
-}
-
-// An attemptName is what tells stored attempts apart.
-type attemptName struct {
-	trial engine.TrialID
-	n     int
-}
-
-func nameOf(a *engine.Attempt) attemptName { return attemptName{a.Trial, a.N} }
-
-type numberedEntry struct {
-	name string
-	n    int
-}
-
-// numbered gives the directories "PREFIX1", "PREFIX2", … in the order of their
-// numbers.
-func numbered(entries []fs.DirEntry, prefix string) []numberedEntry {
-	var out []numberedEntry
-	for _, e := range entries {
-		digits, ok := strings.CutPrefix(e.Name(), prefix)
-		if n, err := strconv.Atoi(digits); ok && err == nil && n > 0 && e.IsDir() {
-			out = append(out, numberedEntry{e.Name(), n})
+		s.trials[name] = fresh[i]
+		if fresh[i].indexable() {
+			news++
+			s.changed = true
 		}
 	}
-	slices.SortFunc(out, func(a, b numberedEntry) int { return a.n - b.n })
-	return out
-}
-
-func readJSON(file string, into any) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
+	if len(s.trials) > there {
+		s.forget(names, stale, fresh)
 	}
-	if err := json.Unmarshal(text, into); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	s.connect()
+	if worthWriting(news, len(names)) {
+		s.writeIndex(w)
 	}
 	return nil
 }
 
-// Attempt is the best stored attempt for a run key: one that can be graded
-// before one that cannot, and the latest of those.
-func (s *Store) Attempt(run engine.Digest) *engine.Attempt {
+// forget drops trials that are no longer there.
+func (s *Store) forget(names, stale []string, fresh []*trial) {
+	there := make(map[string]bool, len(names))
+	for _, name := range names {
+		there[name] = true
+	}
+	for i, name := range stale {
+		there[name] = fresh[i] != nil
+	}
+	maps.DeleteFunc(s.trials, func(name string, _ *trial) bool { return !there[name] })
+	s.changed = true
+}
+
+// worthWriting reports whether so much had to be read from files that even a
+// process that only looks should leave the next one an index.
+func worthWriting(read, all int) bool { return read > 100 || read*10 > all }
+
+// connect makes what is found through the trials.
+func (s *Store) connect() {
+	s.byRun = make(map[engine.Digest]*attempt, len(s.trials))
+	s.Damaged = nil
+	var damaged []*trial
+	for _, t := range s.trials {
+		for _, a := range t.attempts {
+			s.addRun(a)
+		}
+		if t.damaged != nil {
+			damaged = append(damaged, t)
+		}
+	}
+	slices.SortFunc(damaged, func(a, b *trial) int { return cmp.Compare(a.name, b.name) })
+	for _, t := range damaged {
+		s.Damaged = append(s.Damaged, t.damaged...)
+	}
+}
+
+func (s *Store) addRun(a *attempt) {
+	a.next = s.byRun[a.stored.Run]
+	s.byRun[a.stored.Run] = a
+}
+
+// Best is the best stored attempt for a run key: one that can be graded before
+// one that cannot, and the latest of those. It is nil if there is none.
+func (s *Store) Best(run engine.Digest) *engine.Stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var best *engine.Attempt
-	for _, r := range s.byKey[run] {
-		a := r.attempt
-		if best == nil || a.Outcome.Status == engine.StatusInvalid || best.Outcome.Status != engine.StatusInvalid {
+	best := s.byRun[run]
+	if best == nil {
+		return nil
+	}
+	for a := best.next; a != nil; a = a.next {
+		if a.better(best) {
 			best = a
 		}
 	}
-	return best
+	return best.stored
 }
 
-// Latest is the newest attempt of a trial, whatever its key.
-func (s *Store) Latest(id engine.TrialID) *engine.Attempt {
+// Latest is the newest attempt of a trial, whatever its key. It is nil if there
+// is none.
+func (s *Store) Latest(id engine.TrialID) *engine.Stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.byTrial[id.Dir()]
-	if len(all) == 0 {
+	t := s.trials[id.Dir()]
+	if t == nil || len(t.attempts) == 0 {
 		return nil
 	}
-	return all[len(all)-1].attempt
+	return t.attempts[len(t.attempts)-1].stored
 }
 
-// Grade is the latest grade of a stored attempt under a check key; with the
-// zero key, the latest under any.
-func (s *Store) Grade(a *engine.Attempt, check engine.Digest) *engine.Grade {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.byName[nameOf(a)]
-	if r == nil {
-		return nil
+// All goes through everything that is stored, sorted by trial id and then by
+// number of the attempt.
+func (s *Store) All() iter.Seq[*engine.Stored] {
+	type entry struct {
+		id    string
+		trial *trial
 	}
-	for _, g := range slices.Backward(r.grades) {
-		if check.IsZero() || g.Key.Sum == check {
-			return g
+	return func(yield func(*engine.Stored) bool) {
+		s.mu.Lock()
+		all := make([]entry, 0, len(s.trials))
+		for _, t := range s.trials {
+			if len(t.attempts) > 0 {
+				all = append(all, entry{t.attempts[0].stored.Trial.String(), t})
+			}
+		}
+		slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.id, b.id) })
+		var out []*engine.Stored
+		for _, e := range all {
+			for _, a := range e.trial.attempts {
+				out = append(out, a.stored)
+			}
+		}
+		s.mu.Unlock() // the caller may ask for more
+		for _, st := range out {
+			if !yield(st) {
+				return
+			}
+		}
+	}
+}
+
+// find gives a stored attempt, or nil.
+func (s *Store) find(id engine.TrialID, n int) *attempt {
+	if t := s.trials[id.Dir()]; t != nil {
+		for _, a := range t.attempts {
+			if a.stored.N == n {
+				return a
+			}
 		}
 	}
 	return nil
 }
 
-// Dir is where the files of a stored attempt lie.
+// Dir is where the files of a stored attempt lie; empty if it is not stored.
 func (s *Store) Dir(a *engine.Attempt) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.byName[nameOf(a)]; r != nil {
-		return r.dir
+	if s.find(a.Trial, a.N) == nil {
+		return ""
 	}
-	return ""
+	return s.attemptDir(a.Trial, a.N)
+}
+
+func (s *Store) attemptDir(id engine.TrialID, n int) string {
+	return filepath.Join(s.trialsDir(), id.Dir(), fmt.Sprintf("attempt-%d", n))
 }
 
 // Snapshot opens the stored archive of what an agent left: a gzipped tar.
 func (s *Store) Snapshot(a *engine.Attempt) (*os.File, error) {
-	return os.Open(filepath.Join(s.Dir(a), SnapshotFile))
+	return os.Open(filepath.Join(s.attemptDir(a.Trial, a.N), SnapshotFile))
 }

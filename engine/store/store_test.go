@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -40,10 +41,10 @@ func locked(t *testing.T, dir string) *store.Store {
 // commit stores an attempt that has all that one can have.
 func commit(t *testing.T, s *store.Store, key engine.Key, outcome engine.Outcome) *engine.Attempt {
 	t.Helper()
-	exit, cpu, memory := 3, 1500*time.Millisecond, int64(1<<20)
+	exit, cpu, memory, cost := 3, 1500*time.Millisecond, int64(1<<20), 0.1+0.2
 	a := &engine.Attempt{
 		Trial: id, Key: key, Seed: 1<<64 - 1, Outcome: outcome, Exit: &exit, Limit: engine.ReasonLimitWallClock, LimitDetail: "stopped after 2s",
-		Image: "sha256:0", Usage: engine.Usage{CPU: &cpu, PeakMemory: &memory}, Output: engine.Output{Written: 9, Kept: 8},
+		Image: "sha256:0", Cost: &cost, Usage: engine.Usage{CPU: &cpu, PeakMemory: &memory}, Output: engine.Output{Written: 9, Kept: 8},
 		Snapshot: digest.Bytes([]byte("s")), Left: []string{"odd\x1bname"}, Version: engine.Version{Bench: "0.1.0"},
 		Began: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Took: 2 * time.Second,
 	}
@@ -80,33 +81,47 @@ func TestReopen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "results")
 	s := locked(t, dir)
 	want := commit(t, s, key("run/1"), engine.Outcome{})
+	before := s.Latest(id)
 	old, latest := grade(key("check/1")), grade(key("check/2"))
+	latest.Outcome = engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonCheck, Detail: "it is broken"}
 	for _, g := range []*engine.Grade{old, latest} {
 		if err := s.AddGrade(want, g); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if before.Grades != nil {
+		t.Errorf("what a plan holds was changed: %v", before)
+	}
+	stored := &engine.Stored{
+		Trial: id, N: 1, Run: want.Key.Sum, Took: want.Took, Cost: want.Cost,
+		Grades: []engine.StoredGrade{
+			{N: 1, Check: old.Key.Sum, Outcome: engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitWallClock}},
+			{N: 2, Check: latest.Key.Sum, Outcome: engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonCheck}},
+		},
+	}
 	for name, s := range map[string]*store.Store{"itself": s, "reopened": open(t, dir)} {
-		a := s.Attempt(key("run/1").Sum)
-		if diff := cmp.Diff(want, a); diff != "" {
-			t.Errorf("%s: attempt (-want +got):\n%s", name, diff)
-			continue
-		}
-		if diff := cmp.Diff(want, s.Latest(id)); diff != "" {
-			t.Errorf("%s: latest (-want +got):\n%s", name, diff)
-		}
-		for _, tt := range []struct {
-			check engine.Digest
-			want  *engine.Grade
-		}{{old.Key.Sum, old}, {latest.Key.Sum, latest}, {engine.Digest{}, latest}, {engine.Digest{1}, nil}} {
-			if diff := cmp.Diff(tt.want, s.Grade(a, tt.check)); diff != "" {
-				t.Errorf("%s: grade under %s (-want +got):\n%s", name, tt.check.Short(), diff)
+		for what, got := range map[string]*engine.Stored{"best": s.Best(key("run/1").Sum), "latest": s.Latest(id), "all": slices.Collect(s.All())[0]} {
+			if diff := cmp.Diff(stored, got); diff != "" {
+				t.Errorf("%s: %s (-want +got):\n%s", name, what, diff)
 			}
 		}
-		if got := s.Attempt(engine.Digest{1}); got != nil {
+		for i, grade := range []*engine.Grade{old, latest} {
+			a, g, err := s.Load(stored, &stored.Grades[i])
+			if err != nil || cmp.Diff(want, a) != "" || cmp.Diff(grade, g) != "" {
+				t.Errorf("%s: loaded %v, %v", name, err, cmp.Diff(want, a)+cmp.Diff(grade, g))
+			}
+		}
+		if run, check := s.Keys(stored); cmp.Diff(want.Key, run) != "" || cmp.Diff(latest.Key, check) != "" {
+			t.Errorf("%s: keys %v and %v", name, run, check)
+		}
+		attempts, grades, err := s.Attempts(id)
+		if diff := cmp.Diff([]*engine.Attempt{want}, attempts) + cmp.Diff([][]*engine.Grade{{old, latest}}, grades); err != nil || diff != "" {
+			t.Errorf("%s: attempts: %v (-want +got):\n%s", name, err, diff)
+		}
+		if got := s.Best(engine.Digest{1}); got != nil {
 			t.Errorf("%s: another key: got %v, want nothing", name, got)
 		}
-		f, err := s.Snapshot(a)
+		f, err := s.Snapshot(want)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -118,14 +133,11 @@ func TestReopen(t *testing.T) {
 func TestEmpty(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "results")
 	s := open(t, dir)
-	if a, l := s.Attempt(engine.Digest{}), s.Latest(id); a != nil || l != nil {
-		t.Errorf("got %v and %v, want nothing", a, l)
+	if best, latest, all := s.Best(engine.Digest{}), s.Latest(id), slices.Collect(s.All()); best != nil || latest != nil || all != nil {
+		t.Errorf("got %v, %v and %v, want nothing", best, latest, all)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("reading made the directory (%v)", err)
-	}
-	if g := s.Grade(&engine.Attempt{}, engine.Digest{}); g != nil {
-		t.Errorf("grade of an attempt that is not stored: got %v", g)
 	}
 	if err := s.AddGrade(&engine.Attempt{}, &engine.Grade{}); err == nil {
 		t.Error("adding one: want an error")
@@ -143,12 +155,34 @@ func TestBestAttempt(t *testing.T) {
 		want    int // number of the attempt that is the best one then
 	}{{broken, 1}, {broken, 2}, {engine.Outcome{}, 3}, {broken, 3}, {engine.Outcome{}, 5}} {
 		commit(t, s, k, step.outcome)
-		if got := s.Attempt(k.Sum).N; got != step.want {
+		if got := s.Best(k.Sum).N; got != step.want {
 			t.Errorf("after %d attempts: got attempt %d, want %d", i+1, got, step.want)
 		}
 	}
 	if got := s.Latest(id).N; got != 5 {
 		t.Errorf("latest: got %d, want 5", got)
+	}
+}
+
+// Of attempts at several trials that are the same work, the latest is the one
+// that began last, and not the one of the trial that comes last.
+func TestBestOfSeveralTrials(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "results")
+	s := locked(t, dir)
+	for matrix, began := range map[string]int64{"a": 2, "b": 3, "c": 1} {
+		at := engine.TrialID{Matrix: matrix, Case: "c", Agent: "x", N: 1}
+		draft, err := s.Begin(at)
+		if err == nil {
+			err = draft.Commit(&engine.Attempt{Trial: at, Began: time.Unix(began, 0)})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, s := range map[string]*store.Store{"itself": s, "reopened": open(t, dir)} {
+		if got := s.Best(engine.Digest{}).Trial.Matrix; got != "b" {
+			t.Errorf("%s: got that of %s, want that of b", name, got)
+		}
 	}
 }
 
@@ -162,7 +196,7 @@ func TestNumbersGoOn(t *testing.T) {
 			t.Fatalf("got attempt %d, want %d", a.N, want)
 		}
 	}
-	last := s.Dir(s.Latest(id))
+	last := s.Dir(&engine.Attempt{Trial: id, N: 11})
 	write(t, filepath.Join(last, "run.json"), "{")
 	s.Unlock()
 
@@ -186,7 +220,7 @@ func TestDamaged(t *testing.T) {
 			}
 		}
 	}
-	trial := filepath.Dir(s.Dir(s.Latest(id)))
+	trial := filepath.Dir(s.Dir(&engine.Attempt{Trial: id, N: 1}))
 	write(t, filepath.Join(trial, "attempt-4", "run.json"), `{"trial": "m/c`)
 	write(t, filepath.Join(trial, "attempt-3", "run.json"), `{"trial": "no trial id"}`)
 	write(t, filepath.Join(trial, "attempt-2", "grade-2", "grade.json"), ``)
@@ -209,8 +243,8 @@ func TestDamaged(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("damaged (-want +got):\n%s", diff)
 	}
-	a := s.Attempt(key("run/1").Sum)
-	if a == nil || a.N != 2 || s.Grade(a, key("check/1").Sum) == nil {
+	a := s.Best(key("run/1").Sum)
+	if a == nil || a.N != 2 || len(a.Grades) != 1 || a.Grades[0].N != 1 {
 		t.Errorf("got attempt %v, want attempt 2 with its first grade", a)
 	}
 }
@@ -287,6 +321,8 @@ func TestDraftsOfTheDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dead, "run.json"), "{}")
+	index := filepath.Join(dir, "suite", ".index-123")
+	write(t, index, "half of")
 	if s := open(t, dir); len(s.Damaged) > 0 {
 		t.Errorf("a draft is read: %v", s.Damaged)
 	}
@@ -294,8 +330,10 @@ func TestDraftsOfTheDead(t *testing.T) {
 		t.Errorf("reading removed a draft: %v", err)
 	}
 	locked(t, dir)
-	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the draft is still there (%v)", err)
+	for _, file := range []string{dead, index} {
+		if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there (%v)", file, err)
+		}
 	}
 }
 

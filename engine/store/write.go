@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -30,8 +31,8 @@ func (s *Store) Lock() error {
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return err
 	}
-	if _, err := os.Stat(s.marker()); errors.Is(err, fs.ErrNotExist) {
-		if err := writeJSON(s.marker(), marker{Schema}); err != nil {
+	if _, err := os.Stat(markerFile(s.dir)); errors.Is(err, fs.ErrNotExist) {
+		if err := writeJSON(markerFile(s.dir), marker{Schema}); err != nil {
 			return err
 		}
 	}
@@ -55,15 +56,36 @@ func (s *Store) Lock() error {
 	if err := os.MkdirAll(s.drafts(), 0o755); err != nil {
 		return err
 	}
-	return s.read()
+	s.removeTemps()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read(s.trials)
 }
 
-// Unlock lets other processes write.
+// removeTemps removes what processes left that died while they wrote an index.
+// One that lives only loses a cache.
+func (s *Store) removeTemps() {
+	left, _ := filepath.Glob(filepath.Join(s.suiteDir(), indexTemp))
+	for _, file := range left {
+		os.Remove(file)
+	}
+}
+
+// Unlock lets other processes write. It leaves them an index of what is stored.
 func (s *Store) Unlock() error {
 	if s.lock == nil {
 		return nil
 	}
-	return errors.Join(os.RemoveAll(s.drafts()), s.lock.Unlock())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.changed {
+		w := s.newIndex()
+		s.writeIndex(w)
+		w.discard()
+	}
+	err := errors.Join(os.RemoveAll(s.drafts()), s.lock.Unlock())
+	s.lock = nil // a second Unlock must not touch what another process makes
+	return err
 }
 
 // A Draft is an attempt that is being made. Whoever began it commits or
@@ -90,9 +112,13 @@ func (d *Draft) Discard() error { return os.RemoveAll(d.Dir) }
 // sets a.N. After an error nothing is stored.
 func (d *Draft) Commit(a *engine.Attempt) error {
 	s := d.store
+	if a.Trial != d.id {
+		panic(fmt.Sprintf("store: an attempt at %s in a draft for %s", a.Trial, d.id))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parent := filepath.Join(s.trials(), d.id.Dir())
+	name := d.id.Dir()
+	parent := filepath.Join(s.trialsDir(), name)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return err
 	}
@@ -104,11 +130,18 @@ func (d *Draft) Commit(a *engine.Attempt) error {
 	if err := writeJSON(filepath.Join(d.Dir, "run.json"), a); err != nil {
 		return err
 	}
-	to := filepath.Join(parent, fmt.Sprintf("attempt-%d", n))
-	if err := rename(d.Dir, to); err != nil {
+	if err := rename(d.Dir, s.attemptDir(d.id, n)); err != nil {
 		return err
 	}
-	s.index(d.id.Dir(), &record{dir: to, attempt: a})
+	t := s.trials[name]
+	if t == nil {
+		t = &trial{name: name}
+		s.trials[name] = t
+	}
+	made := &attempt{stored: storedOf(a), began: a.Began.UnixNano()}
+	t.attempts = append(t.attempts, made)
+	t.settled, s.changed = false, true
+	s.addRun(made)
 	return nil
 }
 
@@ -116,8 +149,8 @@ func (d *Draft) Commit(a *engine.Attempt) error {
 func (s *Store) AddGrade(a *engine.Attempt, g *engine.Grade) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.byName[nameOf(a)]
-	if r == nil {
+	at := s.find(a.Trial, a.N)
+	if at == nil {
 		return fmt.Errorf("attempt %d of %s is not stored", a.N, a.Trial)
 	}
 	tmp, err := os.MkdirTemp(s.drafts(), "grade-*")
@@ -131,14 +164,18 @@ func (s *Store) AddGrade(a *engine.Attempt, g *engine.Grade) error {
 	if err := writeJSON(filepath.Join(tmp, "grade.json"), g); err != nil {
 		return err
 	}
-	n, err := next(r.dir, "grade-")
+	dir := s.attemptDir(a.Trial, a.N)
+	n, err := next(dir, "grade-")
 	if err != nil {
 		return err
 	}
-	if err := rename(tmp, filepath.Join(r.dir, fmt.Sprintf("grade-%d", n))); err != nil {
+	if err := rename(tmp, filepath.Join(dir, fmt.Sprintf("grade-%d", n))); err != nil {
 		return err
 	}
-	r.grades = append(r.grades, g)
+	graded := *at.stored
+	graded.Grades = append(slices.Clone(graded.Grades), storedGradeOf(a, g, n))
+	at.stored, at.grades = &graded, append(at.grades, file{})
+	s.trials[a.Trial.Dir()].settled, s.changed = false, true
 	return nil
 }
 

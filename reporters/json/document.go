@@ -74,6 +74,7 @@ type trial struct {
 	Category string        `json:"category,omitempty"`
 	Agent    string        `json:"agent"`
 	Model    string        `json:"model,omitempty"`
+	Axes     []axis        `json:"axes,omitempty"`
 	N        int           `json:"n"`
 	Seed     uint64        `json:"seed"`
 	Status   engine.Status `json:"status"`
@@ -85,6 +86,7 @@ type trial struct {
 	Score    *float64      `json:"score,omitempty"`
 	Began    *time.Time    `json:"began,omitempty"`
 	Took     *float64      `json:"took_seconds,omitempty"`
+	Cost     *float64      `json:"cost_usd,omitempty"`
 	Exit     *int          `json:"exit,omitempty"`
 	Usage    *usage        `json:"usage,omitempty"`
 	Checks   []check       `json:"checks"`
@@ -93,6 +95,11 @@ type trial struct {
 	RunKey   engine.Digest `json:"run_key,omitzero"`
 	CheckKey engine.Digest `json:"check_key,omitzero"`
 	Image    string        `json:"image,omitempty"`
+}
+
+type axis struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type usage struct {

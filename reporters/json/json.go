@@ -131,6 +131,9 @@ func trialOf(r *engine.Result) trial {
 		Reused: r.Reused, Score: reporters.Score(r),
 		Checks: []check{}, Changed: []string{}, Left: []string{},
 	}
+	for _, p := range t.ID.Points() {
+		out.Axes = append(out.Axes, axis{p[0], p[1]})
+	}
 	if took, ok := r.Took(); ok {
 		out.Took = seconds(&took)
 	}
@@ -149,7 +152,7 @@ func (t *trial) attempt(a *engine.Attempt) {
 	if a == nil {
 		return
 	}
-	t.Attempt, t.Exit, t.Image = a.N, a.Exit, a.Image
+	t.Attempt, t.Exit, t.Image, t.Cost = a.N, a.Exit, a.Image, a.Cost
 	t.Began, t.Usage, t.Left = moment(a.Began), usageOf(a.Usage), list(a.Left)
 	if !a.Key.Sum.IsZero() {
 		t.RunKey = a.Key.Sum

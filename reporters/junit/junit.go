@@ -183,6 +183,9 @@ func trialProperties(r *engine.Result) properties {
 	if id.Model != "" {
 		ps = append(ps, property{"model", reporters.Line(id.Model)})
 	}
+	for _, p := range id.Points() {
+		ps = append(ps, property{"axis." + reporters.Line(p[0]), reporters.Line(p[1])})
+	}
 	ps = append(ps,
 		property{"seed", strconv.FormatUint(r.Trial.Seed, 10)},
 		property{"reused", strconv.FormatBool(r.Reused)})

@@ -73,6 +73,7 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec) (tc.Container, e
 	defer cancel()
 	c, err := d.provider.CreateContainer(waiting, tc.ContainerRequest{
 		Image:              spec.Image,
+		ImagePlatform:      spec.Sandbox.Platform,
 		Entrypoint:         []string{"cat"}, // waits for the end of stdin, and does nothing else
 		Labels:             d.session.labels(spec.Trial),
 		ConfigModifier:     config,
@@ -103,7 +104,7 @@ const maxFiles = 4096
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
-	h.NetworkMode = "none"
+	h.NetworkMode = "none" // also for engine.NetworkGateway: no sandbox has a model or a host to reach yet
 	h.AutoRemove = true
 	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"

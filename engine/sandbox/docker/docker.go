@@ -73,6 +73,23 @@ var _ sandbox.Driver = (*Driver)(nil)
 // could not remove themselves. The error wraps sandbox.ErrUnavailable if no
 // engine answers.
 func Open(ctx context.Context, o Options) (*Driver, error) {
+	d, err := connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.starts = make(chan struct{}, max(2, 2*d.host.CPUs))
+	if d.session, err = newSession(o.State); err != nil {
+		d.provider.Close()
+		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
+	}
+	if err := d.sweep(ctx); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// connect finds the engine and asks what it is.
+func connect(ctx context.Context) (*Driver, error) {
 	// There is no other way to say this, and the library reads it only once.
 	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
 		return nil, err
@@ -95,15 +112,17 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
 	}
 	d.host = Host{Engine: info.Info.ServerVersion, CPUs: info.Info.NCPU, Memory: info.Info.MemTotal}
-	d.starts = make(chan struct{}, max(2, 2*d.host.CPUs))
-	if d.session, err = newSession(o.State); err != nil {
-		provider.Close()
-		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
-	}
-	if err := d.sweep(ctx); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
 	return d, nil
+}
+
+// Probe describes the machine of the engine, and changes nothing on it. The error
+// wraps sandbox.ErrUnavailable if no engine answers.
+func Probe(ctx context.Context) (Host, error) {
+	d, err := connect(ctx)
+	if err != nil {
+		return Host{}, err
+	}
+	return d.host, d.provider.Close()
 }
 
 // Host describes the machine that the engine runs on.

@@ -101,6 +101,65 @@ func TestBuild(t *testing.T) {
 	}
 }
 
+// A layer is built over exactly the image that it is to be laid over, by both
+// builders, and anew if that is another one.
+func TestLayer(t *testing.T) {
+	d := open(t, t.TempDir())
+	defer d.Close()
+	below, err := d.Image(t.Context(), buildSpec(t, "FROM "+base+"\nRUN echo below >/below\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dockerCommand(t, "rmi", "-f", below) })
+	for name, dockerfile := range map[string]string{
+		"classic":  "ARG BASE\nFROM ${BASE}\nARG WORD\nRUN echo $WORD >>/below\n",
+		"buildkit": "ARG BASE\nFROM ${BASE}\nARG WORD\nRUN --mount=type=bind,source=file.txt,target=/in.txt echo $WORD >>/below\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := buildSpec(t, dockerfile)
+			spec.Name, spec.Base, spec.Platform = "test+layer", below, "linux/amd64"
+			id, err := d.Image(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { dockerCommand(t, "rmi", "-f", id) })
+			if got := run(t, d, sandboxtest.Spec(id), "cat", "/below"); got != "below\nhello\n" {
+				t.Errorf("got %q", got)
+			}
+			if again, err := d.Image(t.Context(), spec); err != nil || again != id {
+				t.Errorf("the second time: %s, %v; want %s", again, err, id)
+			}
+			spec.Base = baseID(t, d)
+			other, err := d.Image(t.Context(), spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { dockerCommand(t, "rmi", "-f", other) })
+			if got := run(t, d, sandboxtest.Spec(other), "cat", "/below"); got != "hello\n" {
+				t.Errorf("over another image: got %q", got)
+			}
+		})
+	}
+	if out, err := exec.Command("docker", "images", "--quiet", "bench.invalid/base").Output(); err != nil || len(out) > 0 {
+		t.Errorf("names of images below are left: %s, %v", out, err)
+	}
+}
+
+// run is what a command prints in a sandbox of its own.
+func run(t *testing.T, d *docker.Driver, spec sandbox.Spec, args ...string) string {
+	t.Helper()
+	box, err := d.Start(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer box.Close()
+	var out bytes.Buffer
+	if exit, err := box.Exec(t.Context(), sandbox.Cmd{Args: args, Dir: "/", Stdout: &out, Stderr: &out}); err != nil || exit.Code != 0 {
+		t.Errorf("%v: %v, %v: %s", args, exit, err, out.String())
+	}
+	return out.String()
+}
+
 func TestBuildFails(t *testing.T) {
 	d := open(t, t.TempDir())
 	defer d.Close()

@@ -3,6 +3,7 @@ package docker
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +24,9 @@ import (
 // there.
 func (d *Driver) Image(ctx context.Context, spec sandbox.ImageSpec) (string, error) {
 	if spec.Image.Build == nil {
-		return d.pull(ctx, spec)
+		return d.named(ctx, spec)
 	}
-	repo, tag := "bench/"+repoName(spec.Name), spec.Key.String()[:24]
+	repo, tag := "bench/"+repoName(spec.Name), buildTag(spec)
 	id, err := d.imageID(ctx, repo+":"+tag)
 	if !errdefs.IsNotFound(err) {
 		return id, wrap("looking for an image", err)
@@ -39,6 +40,16 @@ func (d *Driver) Image(ctx context.Context, spec sandbox.ImageSpec) (string, err
 	return id, wrap("looking for the image that was built", err)
 }
 
+// buildTag says what a build gives. The key covers all but what the name of the
+// image below it means on this engine now.
+func buildTag(spec sandbox.ImageSpec) string {
+	sum := spec.Key
+	if spec.Base != "" {
+		sum = sha256.Sum256([]byte(sum.String() + " " + spec.Base))
+	}
+	return sum.String()[:24]
+}
+
 func (d *Driver) imageID(ctx context.Context, ref string) (string, error) {
 	r, err := d.client.ImageInspect(ctx, ref)
 	return r.ID, err
@@ -48,25 +59,6 @@ var notRepo = regexp.MustCompile(`[^a-z0-9]+`)
 
 func repoName(s string) string {
 	return strings.Trim(notRepo.ReplaceAllString(strings.ToLower(s), "-"), "-")
-}
-
-func (d *Driver) pull(ctx context.Context, spec sandbox.ImageSpec) (string, error) {
-	ref := spec.Image.Ref
-	id, err := d.imageID(ctx, ref)
-	if !errdefs.IsNotFound(err) {
-		return id, wrap("looking for image "+ref, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, spec.Pull)
-	defer cancel()
-	stream, err := d.client.ImagePull(ctx, ref, client.ImagePullOptions{})
-	if err == nil {
-		err = stream.Wait(ctx)
-	}
-	if err != nil {
-		return "", wrap("pulling image "+ref, err)
-	}
-	id, err = d.imageID(ctx, ref)
-	return id, wrap("looking for the image that was pulled", err)
 }
 
 // logTail is how much of a build's output is kept for its error, in bytes.
@@ -90,6 +82,18 @@ func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag st
 	for k, v := range def.Args {
 		args[k] = &v
 	}
+	if spec.Base != "" {
+		base, forget, err := d.nameBase(ctx, spec.Base, tag)
+		if err != nil {
+			return err
+		}
+		defer forget()
+		args["BASE"] = &base
+	}
+	platform, err := parsePlatform(spec.Platform)
+	if err != nil {
+		return err
+	}
 	log := &tail{max: logTail}
 	_, err = d.provider.BuildImage(ctx, &tc.ContainerRequest{FromDockerfile: tc.FromDockerfile{
 		ContextArchive: archive,
@@ -102,6 +106,7 @@ func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag st
 		BuildOptionsModifier: func(o *client.ImageBuildOptions) {
 			o.Target = def.Target
 			o.Labels = map[string]string{labelImage: spec.Key.String()}
+			o.Platforms = platform
 			if needsBuildKit(spec) {
 				o.Version = build.BuilderBuildKit
 			}
@@ -116,6 +121,21 @@ func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag st
 		return wrap("building "+spec.Name, err)
 	}
 	return &sandbox.BuildError{Log: log.String(), Err: fmt.Errorf("the Dockerfile of %s does not build: %s", spec.Name, firstLine(err))}
+}
+
+// nameBase gives an image a name that a Dockerfile can begin with, until it is
+// forgotten: BuildKit does not take ids. The host of it is one that never exists,
+// so that nothing else can be pulled under the name.
+func (d *Driver) nameBase(ctx context.Context, id, tag string) (name string, forget func(), err error) {
+	name = "bench.invalid/base:" + d.session.id + "-" + tag
+	if _, err := d.client.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
+		return "", nil, wrap("naming the image below a layer", err)
+	}
+	return name, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWait)
+		defer cancel()
+		_, _ = d.client.ImageRemove(ctx, name, client.ImageRemoveOptions{}) // only a name, of an image that is used
+	}, nil
 }
 
 // needsBuildKit reports whether a Dockerfile uses what only BuildKit has. The

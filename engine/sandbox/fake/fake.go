@@ -31,6 +31,7 @@ import (
 // A Call is a call of a method of the driver or of one of its sandboxes.
 type Call struct {
 	Method  string // "Image", "Start", "Exec", "Freeze", "CopyOut", "Usage" or "Close"
+	Image   string // for Image: its name
 	Trial   string // empty for Image
 	Grading bool   // in the sandbox of a check
 }
@@ -43,10 +44,17 @@ type Driver struct {
 	// Fail is asked first in every call; its error is that of the call.
 	Fail func(ctx context.Context, c Call) error
 
-	mu    sync.Mutex
-	calls []Call
-	open  int
-	most  int
+	mu     sync.Mutex
+	calls  []Call
+	images []Image
+	open   int
+	most   int
+}
+
+// An Image is one that was asked for, with the files of its build context.
+type Image struct {
+	Spec  sandbox.ImageSpec
+	Files map[string]string // content by path; nil if it is not built
 }
 
 var _ sandbox.Driver = (*Driver)(nil)
@@ -56,6 +64,13 @@ func (d *Driver) Calls() []Call {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.calls)
+}
+
+// Images lists the images that were asked for so far.
+func (d *Driver) Images() []Image {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.images)
 }
 
 // Open is the number of sandboxes that have not been closed, and most the
@@ -78,14 +93,19 @@ func (d *Driver) call(ctx context.Context, c Call) error {
 
 // Image has every image.
 func (d *Driver) Image(ctx context.Context, spec sandbox.ImageSpec) (string, error) {
-	if err := d.call(ctx, Call{Method: "Image"}); err != nil {
+	if err := d.call(ctx, Call{Method: "Image", Image: spec.Name}); err != nil {
 		return "", err
 	}
+	image := Image{Spec: spec}
 	if spec.Context != nil {
-		if err := spec.Context(io.Discard); err != nil {
+		image.Files = map[string]string{}
+		if err := unpack(spec.Context, func(name, content string) { image.Files[name] = content }); err != nil {
 			return "", err
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.images = append(d.images, image)
 	return "fake:" + spec.Name, nil
 }
 
@@ -95,7 +115,7 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox,
 	if err := b.call(ctx, "Start"); err != nil {
 		return nil, err
 	}
-	if err := b.copyIn(spec.Files); err != nil {
+	if err := unpack(spec.Files, func(name, content string) { b.Write("/"+name, content) }); err != nil {
 		return nil, err
 	}
 	d.mu.Lock()
@@ -130,7 +150,8 @@ func (b *Box) Write(name, content string) {
 	b.files[name] = content
 }
 
-func (b *Box) copyIn(write func(io.Writer) error) error {
+// unpack reads a tar stream, and keeps its files.
+func unpack(write func(io.Writer) error, keep func(name, content string)) error {
 	r, w := io.Pipe()
 	defer r.Close()
 	go func() { w.CloseWithError(write(w)) }()
@@ -147,7 +168,7 @@ func (b *Box) copyIn(write func(io.Writer) error) error {
 			return err
 		}
 		if h.Typeflag == tar.TypeReg {
-			b.Write("/"+h.Name, string(content))
+			keep(h.Name, string(content))
 		}
 	}
 }

@@ -1,0 +1,144 @@
+package apply
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// Unsupported reports what a plan asks for and this version cannot carry out yet.
+// It is an error before anything starts: what a benchfile says is never left out
+// in silence.
+func Unsupported(p *engine.Plan) engine.Diagnostics {
+	u := &unsupported{seen: map[any]bool{}}
+	u.suite(p.Suite)
+	used := map[*engine.Matrix]bool{}
+	for _, t := range p.Trials {
+		used[t.Matrix] = true
+		u.agent(t)
+		u.inCase(t.Case)
+		u.sandbox(t.Case.Sandbox)
+	}
+	for _, m := range p.Suite.Matrices {
+		if used[m] || p.Left[m.Name] == 0 { // without trials, they may all have been left out
+			u.matrix(m)
+		}
+	}
+	return u.found.Sorted()
+}
+
+type unsupported struct {
+	found engine.Diagnostics
+	seen  map[any]bool // what was looked at; many trials share it
+}
+
+// first reports whether something is looked at for the first time.
+func (u *unsupported) first(thing any) bool {
+	before := u.seen[thing]
+	u.seen[thing] = true
+	return !before
+}
+
+// unless reports a thing that is not fine. The detail goes on after "This version
+// of bench plans".
+func (u *unsupported) unless(fine bool, at engine.Pos, summary, detail string) {
+	if !fine {
+		u.found = append(u.found, engine.Diagnostic{
+			Severity: engine.SeverityError, Subject: at.Range(), Summary: summary, Detail: "This version of bench plans " + detail,
+		})
+	}
+}
+
+func (u *unsupported) suite(s *engine.Suite) {
+	u.unless(s.Budget.IsZero(), s.Pos, "the budget of the suite cannot be kept yet",
+		"suites with a budget, but cannot stop at it. Remove the budget block.")
+	u.unless(s.KeepArtifacts == "" || s.KeepArtifacts == engine.KeepFailed, s.Pos, fmt.Sprintf("keep_artifacts = %q cannot be followed yet", s.KeepArtifacts),
+		fmt.Sprintf("suites with it, but keeps artifacts as with %q. Remove the argument.", engine.KeepFailed))
+	for _, g := range s.Gates {
+		u.unless(!g.If, g.Pos, fmt.Sprintf("gate %q cannot decide yet", g.Name),
+			"suites with gates, but cannot evaluate them. Remove the gate; apply --fail-on failed fails if a trial did.")
+	}
+}
+
+func (u *unsupported) matrix(m *engine.Matrix) {
+	no := func(fine bool, at engine.Pos, what, detail string) {
+		u.unless(fine, at, fmt.Sprintf("matrix %q cannot %s yet", m.Name, what), detail)
+	}
+	no(m.Budget.IsZero(), m.Pos, "keep a budget", "matrices with a budget, but cannot stop at it. Remove the budget block.")
+	no(m.Retry.Attempts == 0 || sameRetry(m.Retry, engine.DefaultRetry), m.Pos, "retry", "matrices with a retry block, but makes each attempt once. Remove the block, and run apply again for what is errored.")
+	no(m.MaxErrors.IsZero(), m.Pos, "end at max_errors", "matrices with max_errors, but cannot end them early. Remove the argument.")
+	no(!m.FailFast, m.Pos, "fail fast", "matrices with fail_fast, but cannot end them early. Remove the argument.")
+	no(m.Baseline == nil, m.Pos, "be compared with a baseline", "matrices with a baseline, but compares them with nothing. Remove the argument.")
+	for _, d := range m.Needs {
+		no(false, d.Pos, "wait for "+d.Ref(), "matrices that need others, but runs all at once. Put the two into suites of their own, or remove needs.")
+	}
+	for _, d := range m.After {
+		no(false, d.Pos, "wait for "+d.Ref(), "matrices that come after others, but runs all at once. Put the two into suites of their own, or remove after.")
+	}
+	if c := m.If; c != nil {
+		no(c.Static != nil && *c.Static, c.Pos, "depend on a condition", "matrices with a condition, but cannot evaluate it. Leave the matrix out with --matrix '!"+m.Name+"', or remove the condition.")
+	}
+}
+
+func sameRetry(a, b engine.Retry) bool {
+	return a.Attempts == b.Attempts && a.Backoff == b.Backoff && a.MaxBackoff == b.MaxBackoff && slices.Equal(a.On, b.On)
+}
+
+// agent is about an agent as it is tried: with a model or without.
+func (u *unsupported) agent(t *engine.Trial) {
+	type tried struct {
+		agent *engine.Agent
+		model bool
+	}
+	a := t.Agent
+	if !u.first(tried{a, t.Model != nil}) {
+		return
+	}
+	leave := fmt.Sprintf("Leave the agent out with --agent '!%s'.", a.Name)
+	cannotRun := fmt.Sprintf("agent %q cannot run yet", a.Name)
+	switch {
+	case t.Model != nil || a.Builtin == engine.BuiltinReact:
+		u.unless(false, a.Pos, cannotRun, "trials with a model, but has no gateway to run them. "+leave)
+	case a.Builtin == engine.BuiltinReplay:
+		u.unless(false, a.Pos, cannotRun, "trials that replay what is stored, but cannot run them. "+leave)
+	}
+	if u.first(a) {
+		u.unless(len(a.Artifacts) == 0, a.Pos, fmt.Sprintf("artifacts of agent %q cannot be kept yet", a.Name), "agents with artifacts, but keeps none. Remove the argument.")
+		u.unless(len(a.Version) == 0, a.Pos, fmt.Sprintf("agent %q cannot be asked for its version yet", a.Name), "agents with a version, but does not ask for it. Remove the argument.")
+	}
+}
+
+func (u *unsupported) inCase(c *engine.Case) {
+	if !u.first(c) {
+		return
+	}
+	for _, a := range c.Assets {
+		u.unless(false, a.Pos, fmt.Sprintf("asset %q of case %s cannot be provided yet", a.Name, c.Name), "cases with assets, but does not fetch them. "+leaveCase(c))
+	}
+	u.unless(c.Snapshot != engine.SnapshotFilesystem, c.Pos, fmt.Sprintf("the file system of case %s cannot be kept yet", c.Name),
+		fmt.Sprintf("cases with snapshot = %q, but keeps only the workspace. ", c.Snapshot)+leaveCase(c))
+	u.unless(len(c.Artifacts) == 0, c.Pos, fmt.Sprintf("artifacts of case %s cannot be kept yet", c.Name), "cases with artifacts, but keeps none. Remove the argument.")
+}
+
+func leaveCase(c *engine.Case) string {
+	return fmt.Sprintf("Leave the case out with --case '!%s'.", c.Name)
+}
+
+func (u *unsupported) sandbox(s *engine.Sandbox) {
+	if !u.first(s) {
+		return
+	}
+	no := func(fine bool, at engine.Pos, what, detail string) {
+		u.unless(fine, at, fmt.Sprintf("sandbox %q cannot %s yet", s.Name, what), detail)
+	}
+	no(s.Network != engine.NetworkOpen, s.Pos, "have an open network", "sandboxes with an open network, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
+	no(len(s.Allow) == 0, s.Pos, "reach other hosts", "sandboxes with allow_hosts, but gives them no network. Remove the argument, or leave out the cases that use the sandbox.")
+	no(s.GPUs == 0, s.Pos, "have GPUs", "sandboxes with GPUs, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
+	for _, m := range s.Mounts {
+		no(false, m.Pos, "mount "+m.Source, "sandboxes with mounts, but mounts nothing. Put the files into the image, or leave out the cases that use the sandbox.")
+	}
+	for _, v := range s.Services {
+		no(false, v.Pos, fmt.Sprintf("have service %q", v.Name), "sandboxes with services, but starts none. Leave out the cases that use the sandbox.")
+	}
+}

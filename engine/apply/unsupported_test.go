@@ -1,0 +1,165 @@
+package apply_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/plan"
+)
+
+// full is a suite that uses what this version can do, in two matrices, in which
+// many trials share everything.
+func full() *engine.Suite {
+	s := suite([]string{"x", "y"}, []string{"x"})
+	s.KeepArtifacts, s.Locks = engine.KeepFailed, map[string]int{"l": 2}
+	yes := true
+	for _, m := range s.Matrices {
+		m.Retry, m.Lock, m.Trials, m.Parallel = engine.DefaultRetry, "l", 3, 2
+		m.If = &engine.Condition{Static: &yes}
+	}
+	c := s.Cases[0]
+	c.Snapshot, c.Solution = engine.SnapshotWorkspace, &engine.Script{Command: []string{"solve"}}
+	c.Sandbox.Network, c.Sandbox.Platform, c.Sandbox.Lock = engine.NetworkGateway, "linux/amd64", "l"
+	s.Agents[0].Layer, s.Agents[0].Install = &engine.Build{Context: &engine.Tree{}}, true
+	s.Gates = []*engine.Gate{{Name: "skipped"}}
+	return s
+}
+
+func TestUnsupported(t *testing.T) {
+	here := engine.Pos{File: "here.hcl", Line: 7}
+	dynamic := &engine.Condition{Text: "gate.g.passed", Pos: here}
+	for _, test := range []struct {
+		name   string
+		change func(s *engine.Suite, m *engine.Matrix, c *engine.Case, a *engine.Agent)
+		want   string // summary; empty: nothing is told
+	}{
+		{"nothing", func(*engine.Suite, *engine.Matrix, *engine.Case, *engine.Agent) {}, ""},
+		{"builtins", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.Builtin, a.Bind = engine.BuiltinOracle, nil
+		}, ""},
+		{"model", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.NeedsModel, a.API, a.Pos = true, engine.APIOpenAI, here
+			p := &engine.Provider{API: engine.APIOpenAI}
+			for _, m := range s.Matrices {
+				m.Models = []*engine.Model{{Name: "one", Provider: p}, {Name: "two", Provider: p}}
+			}
+		}, `agent "x" cannot run yet`},
+		{"react", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.Builtin, a.Bind, a.Pos = engine.BuiltinReact, nil, here
+		}, `agent "x" cannot run yet`},
+		{"replay", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.Builtin, a.Bind, a.Pos = engine.BuiltinReplay, nil, here
+		}, `agent "x" cannot run yet`},
+		{"agent's artifacts", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.Artifacts, a.Pos = []string{"/tmp/*"}, here
+		}, `artifacts of agent "x" cannot be kept yet`},
+		{"version", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
+			a.Version, a.Pos = []string{"x", "--version"}, here
+		}, `agent "x" cannot be asked for its version yet`},
+		{"open network", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Sandbox.Network, c.Sandbox.Pos = engine.NetworkOpen, here
+		}, `sandbox "box" cannot have an open network yet`},
+		{"hosts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Sandbox.Allow, c.Sandbox.Pos = []string{"pypi.org"}, here
+		}, `sandbox "box" cannot reach other hosts yet`},
+		{"GPUs", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Sandbox.GPUs, c.Sandbox.Pos = 1, here
+		}, `sandbox "box" cannot have GPUs yet`},
+		{"mount", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Sandbox.Mounts = []*engine.Mount{{Source: "data", Pos: here}}
+		}, `sandbox "box" cannot mount data yet`},
+		{"service", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Sandbox.Services = []*engine.Service{{Name: "db", Pos: here}}
+		}, `sandbox "box" cannot have service "db" yet`},
+		{"asset", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Assets = []*engine.Asset{{Name: "data", Pos: here}}
+		}, `asset "data" of case c cannot be provided yet`},
+		{"snapshot", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Snapshot, c.Pos = engine.SnapshotFilesystem, here
+		}, `the file system of case c cannot be kept yet`},
+		{"case's artifacts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
+			c.Artifacts, c.Pos = []string{"/tmp/*"}, here
+		}, `artifacts of case c cannot be kept yet`},
+		{"matrix's budget", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.Budget.Tokens, m.Pos = 1, here
+		}, `matrix "m1" cannot keep a budget yet`},
+		{"retry", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.Retry.Attempts, m.Pos = 3, here
+		}, `matrix "m1" cannot retry yet`},
+		{"retry on", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.Retry.On, m.Pos = nil, here
+		}, `matrix "m1" cannot retry yet`},
+		{"max_errors", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.MaxErrors.Count, m.Pos = 1, here
+		}, `matrix "m1" cannot end at max_errors yet`},
+		{"fail_fast", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.FailFast, m.Pos = true, here
+		}, `matrix "m1" cannot fail fast yet`},
+		{"needs", func(s *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.Needs = []engine.Dependency{{Matrix: s.Matrices[1], Pos: here}}
+		}, `matrix "m1" cannot wait for matrix.m2 yet`},
+		{"after", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.After = []engine.Dependency{{Gate: &engine.Gate{Name: "g"}, Pos: here}}
+		}, `matrix "m1" cannot wait for gate.g yet`},
+		{"if", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) { m.If = dynamic }, `matrix "m1" cannot depend on a condition yet`},
+		{"if false", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.If = &engine.Condition{Static: new(bool), Pos: here}
+		}, `matrix "m1" cannot depend on a condition yet`},
+		{"baseline", func(s *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			m.Baseline, m.Pos = &engine.Baseline{Path: "old.json"}, here
+		}, `matrix "m1" cannot be compared with a baseline yet`},
+		{"suite's budget", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			s.Budget.Tokens, s.Pos = 1, here
+		}, `the budget of the suite cannot be kept yet`},
+		{"keep_artifacts", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			s.KeepArtifacts, s.Pos = engine.KeepAll, here
+		}, `keep_artifacts = "all" cannot be followed yet`},
+		{"gate", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
+			s.Gates = append(s.Gates, &engine.Gate{Name: "g", If: true, Pos: here})
+		}, `gate "g" cannot decide yet`},
+	} {
+		s := full()
+		test.change(s, s.Matrices[0], s.Cases[0], s.Agents[0])
+		p, diags := plan.New(s, nil, plan.Options{})
+		if diags.HasErrors() {
+			t.Errorf("%s: %v", test.name, diags)
+			continue
+		}
+		got := apply.Unsupported(p)
+		if test.want == "" {
+			if len(got) > 0 {
+				t.Errorf("%s: got %v", test.name, got)
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].Summary != test.want || got[0].Severity != engine.SeverityError || got[0].Subject != here.Range() {
+			t.Errorf("%s: got %+v, want %q alone", test.name, got, test.want)
+			continue
+		}
+		if d := got[0].Detail; !strings.HasPrefix(d, "This version of bench plans ") || !strings.HasSuffix(d, ".") || strings.Count(d, ". ") == 0 {
+			t.Errorf("%s: detail %q does not say what to do", test.name, d)
+		}
+	}
+}
+
+// What a selection leaves out is not asked for.
+func TestUnsupportedIsSelected(t *testing.T) {
+	s := full()
+	s.Matrices[0].FailFast, s.Matrices[1].FailFast = true, true
+	s.Agents[1].Artifacts = []string{"*"} // only in the first matrix
+	p, diags := plan.New(s, nil, plan.Options{Select: plan.Selection{Matrices: []string{"m2"}}})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	var got []string
+	for _, d := range apply.Unsupported(p) {
+		got = append(got, d.Summary)
+	}
+	if diff := cmp.Diff([]string{`matrix "m2" cannot fail fast yet`}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,72 @@
+package engine
+
+// API is a family of wire formats in which programs talk to models.
+type API string
+
+// The families.
+const (
+	APIOpenAI    API = "openai"    // chat completions and responses
+	APIAnthropic API = "anthropic" // messages
+	APIGoogle    API = "google"    // generateContent
+)
+
+// APIs lists the families.
+var APIs = []API{APIOpenAI, APIAnthropic, APIGoogle}
+
+// A Provider is where models are asked.
+type Provider struct {
+	Name        string
+	API         API
+	Mode        Mode
+	BaseURL     string
+	Cassette    string // path relative to the root; with ModeRecord and ModeReplay
+	Script      *Tree  // with ModeScripted
+	APIKey      *Secret
+	Headers     map[string]HeaderValue
+	Parallel    int // requests at once, over all trials
+	Rate        Rate
+	Predeclared bool // nobody had to write it
+	Pos         Pos
+}
+
+// Mode says where the answers of a provider come from.
+type Mode string
+
+// The modes.
+const (
+	ModeLive     Mode = "live"
+	ModeRecord   Mode = "record"
+	ModeReplay   Mode = "replay"
+	ModeScripted Mode = "scripted"
+)
+
+// A HeaderValue is a text or a secret.
+type HeaderValue struct {
+	Text   string
+	Secret *Secret // nil if it is a text
+}
+
+// Rate bounds the use of a provider. A zero means "no bound".
+type Rate struct {
+	RequestsPerMinute, TokensPerMinute int64
+}
+
+// A Model is what an agent thinks with.
+type Model struct {
+	Name     string
+	Provider *Provider
+	ID       string // as the provider calls it
+	Params   Params
+	Price    *Price // nil if it is not known, which is not zero
+	Tags     []string
+	Pos      Pos
+}
+
+// A Price is what a model costs, in USD per million tokens. A nil pointer is an
+// unknown.
+type Price struct {
+	Input       float64  `json:"input"`
+	Output      float64  `json:"output"`
+	CachedInput *float64 `json:"cached_input,omitempty"`
+	CacheWrite  *float64 `json:"cache_write,omitempty"`
+}

@@ -1,0 +1,56 @@
+package plan
+
+import (
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// images makes the steps of images: one for each definition, and one for each
+// layer of an agent over such an image.
+type images struct {
+	steps map[place]*engine.ImageStep
+	byKey map[engine.Digest]*engine.ImageStep
+	ids   map[engine.StepID]bool // since two sandboxes may share a name
+}
+
+// A place is the image of a sandbox, with the layer of an agent if it has one.
+type place struct {
+	sandbox *engine.Sandbox
+	agent   *engine.Agent
+}
+
+func newImages() *images {
+	return &images{map[place]*engine.ImageStep{}, map[engine.Digest]*engine.ImageStep{}, map[engine.StepID]bool{}}
+}
+
+// of gives the image in which an agent works; with nil, the one of the sandbox
+// itself.
+func (i *images) of(s *engine.Sandbox, a *engine.Agent) *engine.ImageStep {
+	if a != nil && a.Layer == nil {
+		a = nil
+	}
+	at := place{s, a}
+	if step, ok := i.steps[at]; ok {
+		return step
+	}
+	step := &engine.ImageStep{ID: engine.StepID("image:" + s.Name), Image: s.Image, Sandbox: s}
+	if a == nil {
+		step.Key = imageKey(s.Image, s.Platform)
+	} else {
+		base := i.of(s, nil)
+		step.ID += engine.StepID("+" + a.Name)
+		step.Image = engine.Image{Build: a.Layer}
+		step.Base, step.Agent = base.ID, a
+		step.Key = layerKey(a, base.Key.Sum)
+	}
+	if same, ok := i.byKey[step.Key.Sum]; ok {
+		step = same
+	} else {
+		if i.ids[step.ID] {
+			step.ID += engine.StepID("-" + step.Key.Sum.Short())
+		}
+		i.ids[step.ID] = true
+		i.byKey[step.Key.Sum] = step
+	}
+	i.steps[at] = step
+	return step
+}

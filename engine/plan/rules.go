@@ -1,0 +1,143 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// checkPairs reports cells that can never be tried, each pair once: cases
+// without a solution for an agent that runs it, and agents that cannot be given
+// their model.
+func (b *builder) checkPairs(cells []*cell) {
+	type pair struct {
+		m *engine.Matrix
+		subject
+	}
+	told := map[pair]bool{}
+	first := func(m *engine.Matrix, s subject) bool {
+		p := pair{m, s}
+		before := told[p]
+		told[p] = true
+		return !before
+	}
+	for _, c := range cells {
+		if c.a.Builtin == engine.BuiltinOracle && c.c.Solution == nil && first(c.m, subject{c: c.c, a: c.a}) {
+			b.report(engine.SeverityError, "V22", c.m.Pos, fmt.Sprintf("case %q has no solution", c.c.Name),
+				"Agent %q runs the solution of a case, and this one has none. Add a solution block to it, or exclude it from matrix %q.", c.a.Name, c.m.Name)
+		}
+		if c.model != nil && !c.a.CanAsk(c.model.Provider) && first(c.m, subject{a: c.a, model: c.model}) {
+			b.report(engine.SeverityError, "V12", c.m.Pos, fmt.Sprintf("agent %q cannot be given model %q", c.a.Name, c.model.Name),
+				"The agent speaks the API of %s, and provider %q of the model serves that of %s. Exclude the two together from matrix %q, or choose another agent or model.",
+				c.a.API, c.model.Provider.Name, c.model.Provider.API, c.m.Name)
+		}
+	}
+}
+
+// checkPrices reports bounds on cost where the price of a model is not known:
+// an unknown cost is not zero.
+func (b *builder) checkPrices(cells []*cell) {
+	byMatrix := map[*engine.Matrix][]string{}
+	bounded := map[*engine.Matrix]bool{}
+	var everywhere []string
+	for _, c := range cells {
+		if c.model == nil || c.model.Price != nil {
+			continue
+		}
+		if c.m.Limits.Cost > 0 || c.m.Budget.Cost > 0 || c.c.Limits.Cost > 0 || c.a.Limits.Cost > 0 || b.dear[c.m] {
+			bounded[c.m] = true
+			byMatrix[c.m] = appendNew(byMatrix[c.m], c.model.Name)
+		}
+		everywhere = appendNew(everywhere, c.model.Name)
+	}
+	for _, m := range b.plan.Suite.Matrices {
+		if bounded[m] {
+			b.noPrice(m.Pos, fmt.Sprintf("matrix %q", m.Name), byMatrix[m])
+		}
+	}
+	if b.plan.Suite.Budget.Cost > 0 && len(everywhere) > 0 {
+		b.noPrice(b.plan.Suite.Pos, fmt.Sprintf("suite %q", b.plan.Suite.Name), everywhere)
+	}
+}
+
+func (b *builder) noPrice(at engine.Pos, where string, models []string) {
+	slices.Sort(models)
+	what, it := "model "+quoted(models)+" has no price", "it"
+	if len(models) > 1 {
+		what, it = "models "+quoted(models)+" have no price", "each"
+	}
+	b.report(engine.SeverityError, "V15", at, what,
+		"The cost is bounded in %s, and it cannot be known without a price. Give %s a price = { input = ..., output = ... }, or limit tokens instead.", where, it)
+}
+
+// quoted names things in a sentence.
+func quoted(names []string) string {
+	return `"` + strings.Join(names, `", "`) + `"`
+}
+
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
+}
+
+// noteEarlyEnds notes matrices that wait for one that may be left incomplete.
+func (b *builder) noteEarlyEnds() {
+	waits := func(m *engine.Matrix) bool {
+		return slices.ContainsFunc(m.Needs, func(d engine.Dependency) bool { return d.Matrix != nil })
+	}
+	if !slices.ContainsFunc(b.plan.Suite.Matrices, waits) {
+		return
+	}
+	work := b.workOf()
+	for _, m := range b.plan.Suite.Matrices {
+		for _, need := range m.Needs {
+			if need.Matrix == nil || work[m] == nil || work[need.Matrix] == nil {
+				continue
+			}
+			why := b.earlyEnds(need.Matrix, work[need.Matrix])
+			if len(why) == 0 {
+				continue
+			}
+			at := need.Pos
+			if at == (engine.Pos{}) {
+				at = m.Pos
+			}
+			b.report(engine.SeverityNote, "V21", at, fmt.Sprintf("matrix %q may be left incomplete, and then matrix %q does not start", need.Matrix.Name, m.Name),
+				"Matrix %q ends early when it reaches %s. Raise that, or write after instead of needs if matrix %q is to start all the same.",
+				need.Matrix.Name, strings.Join(why, " or "), m.Name)
+		}
+	}
+}
+
+// earlyEnds lists what may end a matrix before its last trial.
+func (b *builder) earlyEnds(m *engine.Matrix, w *Worst) []string {
+	var why []string
+	if !m.MaxErrors.IsZero() {
+		why = append(why, "max_errors")
+	}
+	atOnce := parallel(b.plan.Suite.Parallel, m.Parallel)
+	for _, budget := range []struct {
+		of string
+		engine.Budget
+	}{{"its budget", m.Budget}, {"the budget of the suite", b.plan.Suite.Budget}} {
+		cost := budget.Cost > 0 && w.Cost != nil && budget.Cost < *w.Cost
+		wall := budget.WallClock > 0 && budget.WallClock.Seconds() < w.AgentSeconds/float64(max(1, atOnce))
+		if cost || wall {
+			why = append(why, budget.of)
+		}
+	}
+	return why
+}
+
+// parallel is how many trials of a matrix run at once at most; 0 if only the
+// machine says so.
+func parallel(suite, matrix int) int {
+	if suite == 0 || matrix != 0 && matrix < suite {
+		return matrix
+	}
+	return suite
+}

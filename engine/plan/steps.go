@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// makeSteps finds out what the trials still need, and adds the steps for it.
+// Trials with equal keys share their steps; the work is done if one of them
+// needs it.
+func (b *builder) makeSteps(cells []*cell) {
+	images := newImages()
+	s := &stepper{
+		builder: b, images: images, keys: newKeys(images), planned: map[*engine.ImageStep]bool{},
+		runs: make(map[engine.Digest]*engine.RunStep, len(b.plan.Trials)),
+	}
+	at := 0
+	for _, c := range cells {
+		text := c.id().Cell() // made once, since there may be many trials
+		for range c.size() {
+			// The trial alone is the beginning of the lists of its steps.
+			s.assign(b.plan.Trials[at:at+1:at+1], text)
+			at++
+		}
+	}
+	need := 0
+	for _, t := range b.plan.Trials {
+		if mustCheck(t) {
+			need++
+		}
+	}
+	b.plan.Steps = make([]engine.Step, 0, 2*need)
+	for _, t := range b.plan.Trials {
+		s.addSteps(t)
+	}
+}
+
+type stepper struct {
+	*builder
+	images  *images
+	keys    *keys
+	runs    map[engine.Digest]*engine.RunStep
+	planned map[*engine.ImageStep]bool
+}
+
+// assign gives a trial the steps of its work, which other trials may have too,
+// and compares it with what is stored.
+func (s *stepper) assign(alone []*engine.Trial, cell string) {
+	t := alone[0]
+	key := s.keys.run(t)
+	t.Run = s.runs[key.Sum]
+	if t.Run == nil {
+		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Trials: alone}
+		s.runs[key.Sum] = t.Run
+	} else {
+		t.Run.Trials = append(t.Run.Trials, t)
+	}
+	key = s.keys.check(t.Case, key.Sum)
+	for _, other := range t.Run.Trials {
+		if other != t && other.Check.Key.Sum == key.Sum {
+			t.Check = other.Check
+			t.Check.Trials = append(t.Check.Trials, t)
+			break
+		}
+	}
+	if t.Check == nil {
+		t.Check = &engine.CheckStep{ID: stepID("check:", cell, t.ID.N), Key: key, Run: t.Run.ID, Image: s.images.of(t.Case.Sandbox, nil).ID, Trials: alone}
+	}
+	t.Reuse = s.reuse(t)
+}
+
+func stepID(kind, cell string, n int) engine.StepID {
+	return engine.StepID(kind + cell + "#" + strconv.Itoa(n))
+}
+
+// addSteps adds the steps of which the trial is the first, after those that they
+// need.
+func (s *stepper) addSteps(t *engine.Trial) {
+	if t.Run.Trials[0] == t && slices.ContainsFunc(t.Run.Trials, mustRun) {
+		for _, other := range t.Run.Trials {
+			if mustCheck(other) && other.Reuse.Attempt != nil { // there will be newer work to grade
+				other.Reuse = engine.Reuse{Sign: engine.SignAgain}
+			}
+		}
+		s.addImage(s.images.of(t.Case.Sandbox, nil))
+		s.addImage(s.images.of(t.Case.Sandbox, t.Agent))
+		s.plan.Steps = append(s.plan.Steps, t.Run)
+	}
+	if t.Check.Trials[0] == t && slices.ContainsFunc(t.Check.Trials, mustCheck) {
+		s.addImage(s.images.of(t.Case.Sandbox, nil))
+		s.plan.Steps = append(s.plan.Steps, t.Check)
+	}
+}
+
+func mustRun(t *engine.Trial) bool { return mustCheck(t) && t.Reuse.Attempt == nil }
+
+func mustCheck(t *engine.Trial) bool { return t.Reuse.Sign != engine.SignSame }
+
+func (s *stepper) addImage(step *engine.ImageStep) {
+	if !s.planned[step] {
+		s.planned[step] = true
+		s.plan.Steps = append(s.plan.Steps, step)
+	}
+}
