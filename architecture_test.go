@@ -40,6 +40,12 @@ var rules = []rule{
 		why:   "the scheduler is pure and knows no domain",
 	},
 	{
+		of:    []string{"engine/stats"},
+		never: []string{"engine", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog", "time"},
+		why:   "statistics are pure and know no domain",
+	},
+	{
 		of:    []string{"engine/digest"},
 		never: []string{"engine/lang", "engine/store", "engine/sandbox", "third party"},
 		not:   []string{"os", "os/exec", "net", "log/slog"},
@@ -96,7 +102,7 @@ var homes = map[string][]string{
 	"golang.org/x/term":            {"cmd/bench"},
 	"github.com/rogpeppe":          {"cmd/bench"},
 	"github.com/gofrs/flock":       {"engine/store", "engine/sandbox/docker"},
-	"github.com/bmatcuk":           {"engine/lang", "engine/snapshot"},
+	"github.com/bmatcuk":           {"engine/lang", "engine/plan", "engine/snapshot"},
 	"github.com/moby/patternmatch": {"engine/lang"},
 }
 

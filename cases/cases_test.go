@@ -34,7 +34,7 @@ func load(t *testing.T) *engine.Suite {
 // run plans a suite without a history and carries the plan out.
 func run(t *testing.T, suite *engine.Suite) []engine.Result {
 	t.Helper()
-	p, diags := plan.New(suite, nil)
+	p, diags := plan.New(suite, nil, plan.Options{})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}

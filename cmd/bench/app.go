@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -101,7 +100,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.color, "color", "auto", "colour: auto, always or never")
 	flags.BoolVar(&a.noColor, "no-color", false, "the same as --color never")
 	flags.StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
-	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newVersionCmd(a))
+	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newWhyCmd(a), newGraphCmd(a), newListCmd(a), newShowCmd(a), newConsoleCmd(a), newLockCmd(a), newCompletionCmd(a), newVersionCmd(a))
 	return root
 }
 
@@ -187,49 +186,6 @@ func (a *app) width() int {
 	return 80
 }
 
-// suiteFlags are those of every command that reads a suite.
-type suiteFlags struct {
-	root string
-	vars []string
-}
-
-func (f *suiteFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.root, "root", "", "project root (default: nearest directory with cases/ or .git)")
-	// Not StringSlice: it would split values at commas.
-	cmd.Flags().StringArrayVar(&f.vars, "var", nil, "value of a variable, as name=value; repeatable")
-}
-
-// load reads a suite and shows what is wrong with it. The error is an
-// *exitError after something was shown.
-func (a *app) load(file string, f *suiteFlags) (*engine.Suite, *lang.Sources, error) {
-	vars, err := variables(os.Environ(), f.vars)
-	if err != nil {
-		return nil, nil, err
-	}
-	suite, sources, diags := lang.Load(file, lang.Options{Root: f.root, Vars: vars, Version: version})
-	return suite, sources, a.show(sources, diags)
-}
-
-// variables collects values from the environment and, over them, from flags.
-// Only BENCH_VAR_name is looked at: a variable must never be set by accident.
-func variables(environ, flags []string) (map[string]string, error) {
-	vars := map[string]string{}
-	for _, entry := range environ {
-		if rest, ok := strings.CutPrefix(entry, "BENCH_VAR_"); ok {
-			name, value, _ := strings.Cut(rest, "=")
-			vars[name] = value
-		}
-	}
-	for _, flag := range flags {
-		name, value, ok := strings.Cut(flag, "=")
-		if !ok || name == "" {
-			return nil, fmt.Errorf("--var %s: write it as --var name=value", flag)
-		}
-		vars[name] = value
-	}
-	return vars, nil
-}
-
 // show prints diagnostics, and gives the error that ends the command if one of
 // them is more than a warning.
 func (a *app) show(sources *lang.Sources, diags engine.Diagnostics) error {
@@ -243,9 +199,4 @@ func (a *app) show(sources *lang.Sources, diags engine.Diagnostics) error {
 		return &exitError{code: exitUsage}
 	}
 	return nil
-}
-
-// inRoot makes a path of a benchfile a path of this machine.
-func inRoot(suite *engine.Suite, p string) string {
-	return filepath.Join(suite.Root, filepath.FromSlash(p))
 }

@@ -16,11 +16,9 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
-	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
-	"github.com/ml-dev-bench/bench/engine/store"
 	"github.com/ml-dev-bench/bench/reporters"
 	jsonreport "github.com/ml-dev-bench/bench/reporters/json"
 	"github.com/ml-dev-bench/bench/reporters/junit"
@@ -30,50 +28,73 @@ import (
 
 type applyFlags struct {
 	suiteFlags
+	selectFlags
 	parallel int
 	failOn   string
+	allow    []string
 }
 
 func newApplyCmd(a *app) *cobra.Command {
 	var f applyFlags
 	cmd := &cobra.Command{
-		Use:   "apply FILE",
+		Use:   "apply {FILE|PLAN}",
 		Short: "Run what a suite declares, and write its reports",
-		Long:  "apply plans a suite, runs the trials that have no verdict yet, and writes the\nreports. A second apply with nothing to do only writes the reports.",
-		Args:  oneFile,
-		RunE:  func(_ *cobra.Command, args []string) error { return a.apply(args[0], &f) },
+		Long: "apply plans a suite, runs the trials that have no verdict yet, and writes the\nreports. A second apply with nothing to do only writes the reports.\n\n" +
+			"With a plan that \"bench plan --out\" has saved, it does what was planned then, or\nrefuses if anything has changed since.",
+		Args:              oneFile,
+		ValidArgsFunction: completeArgs(anyFile),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.apply(cmd, args[0], &f) },
 	}
-	f.add(cmd)
+	f.suiteFlags.add(cmd)
+	f.selectFlags.add(cmd)
+	f.addRerun(cmd)
+	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().IntVar(&f.parallel, "parallel", 0, "trials at once; it can only lower what the file says")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "\"failed\": exit with 3 if a trial failed")
+	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that the plan needs, such as net.open; repeatable")
 	return cmd
 }
 
 // apply is bench from end to end: benchfile, suite, plan, results, reports.
-func (a *app) apply(file string, f *applyFlags) error {
+func (a *app) apply(cmd *cobra.Command, file string, f *applyFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	suite, sources, err := a.load(file, &f.suiteFlags)
+	saved, err := readPlan(file)
 	if err != nil {
 		return err
 	}
-	results, err := openStore(suite)
+	if saved != nil {
+		if file, err = f.follow(cmd, saved); err != nil {
+			return err
+		}
+	}
+	w, err := a.openWork(file, &f.suiteFlags, &f.selectFlags)
 	if err != nil {
+		return err
+	}
+	if saved != nil {
+		w.options = saved.Options
+	}
+	if err := w.results.Lock(); err != nil {
 		return cannot(err)
 	}
-	if err := results.Lock(); err != nil {
-		return cannot(err)
+	defer func() { _ = w.results.Unlock() }() // the process ends soon, and the lock with it
+	if err := a.makePlan(w); err != nil {
+		return err
 	}
-	defer func() { _ = results.Unlock() }() // the process ends soon, and the lock with it
-	p, diags := plan.New(suite, results)
-	if err := a.show(sources, diags); err != nil {
+	if saved != nil {
+		if err := saved.Stale(plan.NewDocument(w.plan, w.inputs(), thisVersion())); err != nil {
+			return &exitError{exitUsage, "the saved plan cannot be carried out: " + err.Error()}
+		}
+	}
+	if err := a.show(w.sources, append(apply.Unsupported(w.plan), missingPowers(w.plan, f.allow)...).Sorted()); err != nil {
 		return err
 	}
 	ctx, stop := a.untilSignal(context.Background())
 	defer stop()
-	run := &engine.Run{Plan: p, Version: engine.Version{Bench: version, Commit: commit}, Began: time.Now().UTC()}
-	if run.Results, err = a.execute(ctx, p, results, sources, f); err != nil {
+	run := &engine.Run{Plan: w.plan, Version: thisVersion(), Began: time.Now().UTC()}
+	if run.Results, err = a.execute(ctx, w, f); err != nil {
 		return err
 	}
 	run.Ended = time.Now().UTC()
@@ -83,6 +104,8 @@ func (a *app) apply(file string, f *applyFlags) error {
 	}
 	return exitWith(run.Exit.Code)
 }
+
+func thisVersion() engine.Version { return engine.Version{Bench: version, Commit: commit} }
 
 func (f *applyFlags) check() error {
 	if f.failOn != "" && f.failOn != "failed" {
@@ -94,6 +117,16 @@ func (f *applyFlags) check() error {
 	return nil
 }
 
+// missingPowers reports what a plan needs that nobody has allowed.
+func missingPowers(p *engine.Plan, allowed []string) engine.Diagnostics {
+	var out engine.Diagnostics
+	for _, power := range plan.MissingPowers(p, allowed) {
+		out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Rule: "V25", Summary: fmt.Sprintf("the power %s is not allowed", power),
+			Detail: fmt.Sprintf("A sandbox of this plan reaches further than bench lets one by default. If that is meant, run apply with --allow %s.", power)})
+	}
+	return out
+}
+
 func exitWith(code int) error {
 	if code == exitDone {
 		return nil
@@ -101,33 +134,23 @@ func exitWith(code int) error {
 	return &exitError{code: code}
 }
 
-func openStore(suite *engine.Suite) (*store.Store, error) {
-	return store.Open(inRoot(suite, suite.ResultsDir), suite.Name)
-}
-
 // execute carries out a plan. It needs an engine only if there is work.
-func (a *app) execute(ctx context.Context, p *engine.Plan, results *store.Store, sources *lang.Sources, f *applyFlags) ([]engine.Result, error) {
-	for _, d := range results.Damaged {
+func (a *app) execute(ctx context.Context, w *work, f *applyFlags) ([]engine.Result, error) {
+	p := w.plan
+	for _, d := range w.results.Damaged {
 		a.complain("a stored result cannot be read, and is treated as if it did not exist: " + d)
 	}
-	o := apply.Options{Store: results, Parallel: parallel(p.Suite.Parallel, f.parallel), Version: engine.Version{Bench: version, Commit: commit}}
+	o := apply.Options{Store: w.results, Parallel: parallel(p.Suite.Parallel, f.parallel), Version: thisVersion()}
 	if len(p.Steps) > 0 {
-		state, err := stateDir()
-		if err != nil {
-			return nil, cannot(err)
-		}
-		driver, err := docker.Open(ctx, docker.Options{State: state})
+		driver, err := openEngine(ctx)
 		if signal := signalOf(ctx); err != nil && signal != 0 {
 			return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
 		}
-		if errors.Is(err, sandbox.ErrUnavailable) {
-			return nil, cannot(fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err))
-		}
 		if err != nil {
-			return nil, cannot(err)
+			return nil, err
 		}
 		defer driver.Close()
-		if err := a.show(sources, tooLarge(p, driver.Host())); err != nil {
+		if err := a.show(w.sources, tooLarge(p, driver.Host())); err != nil {
 			return nil, err
 		}
 		o.Driver, o.CPUs = driver, driver.Host().CPUs
@@ -138,6 +161,22 @@ func (a *app) execute(ctx context.Context, p *engine.Plan, results *store.Store,
 	return apply.Run(ctx, p, o), nil
 }
 
+// openEngine connects to the Docker engine; the error says what to do.
+func openEngine(ctx context.Context) (*docker.Driver, error) {
+	state, err := stateDir()
+	if err != nil {
+		return nil, cannot(err)
+	}
+	driver, err := docker.Open(ctx, docker.Options{State: state})
+	if errors.Is(err, sandbox.ErrUnavailable) {
+		err = fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err)
+	}
+	if err != nil {
+		return nil, cannot(err)
+	}
+	return driver, nil
+}
+
 // parallel is the stricter of two numbers, where 0 is no number.
 func parallel(file, flag int) int {
 	if file == 0 || flag != 0 && flag < file {
@@ -145,30 +184,6 @@ func parallel(file, flag int) int {
 	}
 	return file
 }
-
-// tooLarge reports sandboxes that the machine cannot hold.
-func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
-	var out engine.Diagnostics
-	for _, t := range p.Trials {
-		if t.Reuse.Sign == engine.SignSame {
-			continue
-		}
-		box := t.Case.Sandbox
-		report := func(what, detail string, args ...any) {
-			out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Rule: "V16", Subject: box.Pos.Range(),
-				Summary: fmt.Sprintf("sandbox %q asks for more %s than there is", box.Name, what), Detail: fmt.Sprintf(detail, args...)})
-		}
-		if box.CPUs > float64(host.CPUs) {
-			report("CPUs", "It asks for %v, and the machine of the Docker engine has %d. Lower cpus, or use a larger machine.", box.CPUs, host.CPUs)
-		}
-		if box.Memory > host.Memory {
-			report("memory", "It asks for %.1f GiB, and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(box.Memory), gib(host.Memory))
-		}
-	}
-	return out.Sorted()
-}
-
-func gib(n int64) float64 { return float64(n) / (1 << 30) }
 
 // stateDir is where the locks of this user's sessions live, for all projects.
 func stateDir() (string, error) {
@@ -191,7 +206,9 @@ func (a *app) report(run *engine.Run) error {
 	}
 	var all error
 	for _, r := range run.Plan.Suite.Reports {
-		all = errors.Join(all, writeReport(inRoot(run.Plan.Suite, r.Path), reporterOf(r), reporters.Select(run, r.Matrices)))
+		all = errors.Join(all, writeFile(inRoot(run.Plan.Suite, r.Path), func(w io.Writer) error {
+			return reporterOf(r).Report(w, reporters.Select(run, r.Matrices))
+		}))
 	}
 	return all
 }
@@ -206,22 +223,6 @@ func reporterOf(r *engine.Report) reporters.Reporter {
 		return jsonreport.Reporter{}
 	}
 	panic("bench: no reporter for " + r.Format)
-}
-
-// writeReport writes a file whole or not at all: a reader never sees half of it.
-func writeReport(file string, r reporters.Reporter, run *engine.Run) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".bench-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name())
-	if err := errors.Join(r.Report(io.Writer(tmp), run), tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return fmt.Errorf("report %s: %w", file, err)
-	}
-	return os.Rename(tmp.Name(), file)
 }
 
 // A signalError is the cause of a context that a signal has ended.

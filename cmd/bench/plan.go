@@ -1,21 +1,27 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
-	"time"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/engine/store"
 )
 
 type planFlags struct {
 	suiteFlags
-	long bool
+	selectFlags
+	long     bool
+	out      string
+	json     bool
+	detailed bool
 }
 
 func newPlanCmd(a *app) *cobra.Command {
@@ -27,144 +33,116 @@ func newPlanCmd(a *app) *cobra.Command {
 			"  +  there is no result for this work\n" +
 			"  ~  a result exists, but the named parts have changed since\n" +
 			"  =  a verdict exists: reused\n" +
-			"  !  the last attempt came to no verdict: runs again",
-		Args: oneFile,
-		RunE: func(_ *cobra.Command, args []string) error { return a.plan(args[0], &f) },
+			"  !  the last attempt came to no verdict: runs again\n" +
+			"  -  a result exists, but the suite has no such trial any more: kept, not counted\n\n" +
+			"A plan that was saved with --out is carried out by \"bench apply PLAN\", or refused\nif anything has changed since.",
+		Args:              oneFile,
+		ValidArgsFunction: completeArgs(benchfiles),
+		RunE:              func(_ *cobra.Command, args []string) error { return a.plan(args[0], &f) },
 	}
-	f.add(cmd)
+	f.suiteFlags.add(cmd)
+	f.selectFlags.add(cmd)
+	f.addRerun(cmd)
+	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().BoolVar(&f.long, "long", false, "list every trial")
+	cmd.Flags().StringVar(&f.out, "out", "", "save the plan in this file, for apply")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the plan as JSON, as --out saves it")
+	cmd.Flags().BoolVar(&f.detailed, "detailed-exitcode", false, "exit with 5 if there is something to run")
 	return cmd
 }
 
 func (a *app) plan(file string, f *planFlags) error {
-	suite, sources, err := a.load(file, &f.suiteFlags)
+	w, err := a.planWork(file, &f.suiteFlags, &f.selectFlags)
 	if err != nil {
 		return err
 	}
-	results, err := openStore(suite)
+	if err := a.show(w.sources, a.tooLargeHere(w.plan)); err != nil {
+		return err
+	}
+	doc := plan.NewDocument(w.plan, w.inputs(), engine.Version{Bench: version, Commit: commit})
+	if f.out != "" {
+		if err := writeFile(f.out, doc.Write); err != nil {
+			return cannot(err)
+		}
+	}
+	if f.json {
+		err = doc.Write(a.stdout)
+	} else {
+		err = writePlan(a.stdout, w.plan, f.long)
+	}
 	if err != nil {
 		return cannot(err)
 	}
-	p, diags := plan.New(suite, results)
-	if err := a.show(sources, diags); err != nil {
+	if f.detailed && len(w.plan.Steps) > 0 {
+		return exitWith(exitDiffers)
+	}
+	return nil
+}
+
+// work is a plan together with what it was made from.
+type work struct {
+	file    string // the benchfile, as a path of this machine
+	suite   *engine.Suite
+	sources *lang.Sources
+	results *store.Store
+	options plan.Options
+	plan    *engine.Plan
+}
+
+// planWork reads a suite and what is stored of it, and makes the plan.
+func (a *app) planWork(file string, sf *suiteFlags, sel *selectFlags) (*work, error) {
+	w, err := a.openWork(file, sf, sel)
+	if err != nil {
+		return nil, err
+	}
+	return w, a.makePlan(w)
+}
+
+// openWork is all of planWork that comes before the plan.
+func (a *app) openWork(file string, sf *suiteFlags, sel *selectFlags) (*work, error) {
+	suite, sources, err := a.load(file, sf)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{file: file, suite: suite, sources: sources}
+	if w.options, err = sel.options(suite.Root); err != nil {
+		return nil, err
+	}
+	if w.results, err = openStore(suite); err != nil {
+		return nil, cannot(err)
+	}
+	return w, nil
+}
+
+func (a *app) makePlan(w *work) error {
+	p, diags := plan.New(w.suite, w.results, w.options)
+	w.plan = p
+	return a.show(w.sources, diags)
+}
+
+// inputs are what the plan has to be made from again when it is carried out.
+func (w *work) inputs() plan.Inputs {
+	file := w.file
+	if abs, err := filepath.Abs(file); err == nil {
+		if rel, err := filepath.Rel(w.suite.Root, abs); err == nil {
+			file = filepath.ToSlash(rel)
+		}
+	}
+	return plan.Inputs{File: file, Options: w.options}
+}
+
+// writeFile writes a file whole or not at all: a reader never sees half of it.
+func writeFile(file string, write func(io.Writer) error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	return writePlan(a.stdout, p, f.long)
-}
-
-// writePlan shows a plan: totals, a line for each matrix, and below it what
-// changed, or with long every trial.
-func writePlan(w io.Writer, p *engine.Plan, long bool) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "suite %s: %s%s\n\n", p.Suite.Name, describeSigns(p.Trials), describeImages(p))
-	width := 0
-	for _, m := range p.Suite.Matrices {
-		width = max(width, len(m.Name))
+	tmp, err := os.CreateTemp(filepath.Dir(file), ".bench-*")
+	if err != nil {
+		return err
 	}
-	for _, m := range p.Suite.Matrices {
-		trials := slices.DeleteFunc(slices.Clone(p.Trials), func(t *engine.Trial) bool { return t.Matrix != m })
-		fmt.Fprintf(&b, "  %s matrix.%-*s  %s\n", worst(trials), width, m.Name, describeMatrix(m, trials))
-		writeTrials(&b, trials, long)
+	defer os.Remove(tmp.Name())
+	if err := errors.Join(write(tmp), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	fmt.Fprintf(&b, "\n%s\n", describeTime(p))
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// worst is the sign that stands for a matrix: that of its first trial with work.
-func worst(trials []*engine.Trial) engine.Sign {
-	sign := engine.SignSame
-	for _, s := range []engine.Sign{engine.SignAgain, engine.SignRegrade, engine.SignChanged, engine.SignNew} {
-		if slices.ContainsFunc(trials, func(t *engine.Trial) bool { return t.Reuse.Sign == s }) {
-			sign = s
-		}
-	}
-	return sign
-}
-
-func describeMatrix(m *engine.Matrix, trials []*engine.Trial) string {
-	text := fmt.Sprintf("%s x %s", plural(len(m.Cases), "case"), plural(len(m.Agents), "agent"))
-	if m.Trials > 1 {
-		text += " x " + plural(m.Trials, "trial")
-	}
-	return text + "   " + describeSigns(trials)
-}
-
-func describeSigns(trials []*engine.Trial) string {
-	count := map[engine.Sign]int{}
-	for _, t := range trials {
-		count[t.Reuse.Sign]++
-	}
-	parts := []string{plural(len(trials), "trial")}
-	for _, s := range []struct {
-		sign engine.Sign
-		word string
-	}{{engine.SignNew, "new"}, {engine.SignChanged, "changed"}, {engine.SignRegrade, "to be graded again"}, {engine.SignAgain, "to be tried again"}, {engine.SignSame, "reused"}} {
-		if n := count[s.sign]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s.word))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func describeImages(p *engine.Plan) string {
-	n := 0
-	for _, s := range p.Steps {
-		if _, ok := s.(*engine.ImageStep); ok {
-			n++
-		}
-	}
-	if n == 0 {
-		return ""
-	}
-	return "; " + plural(n, "image")
-}
-
-func writeTrials(b *strings.Builder, trials []*engine.Trial, long bool) {
-	for _, t := range trials {
-		changed := t.Reuse.Sign == engine.SignChanged || t.Reuse.Sign == engine.SignRegrade
-		if !long && !changed {
-			continue
-		}
-		fmt.Fprintf(b, "      %s %s", t.Reuse.Sign, t.ID)
-		if changed {
-			fmt.Fprintf(b, "   %s", strings.Join(t.Reuse.Changed, ", "))
-		}
-		if t.Reuse.Sign == engine.SignSame {
-			fmt.Fprintf(b, "   %s", engine.Decide(t.Reuse.Attempt, t.Reuse.Grade))
-		}
-		b.WriteByte('\n')
-	}
-}
-
-// describeTime bounds the time of agents, which is all that the plan knows of it.
-func describeTime(p *engine.Plan) string {
-	var total time.Duration
-	runs := 0
-	for _, s := range p.Steps {
-		if run, ok := s.(*engine.RunStep); ok {
-			total += run.Trials[0].Limits.WallClock
-			runs++
-		}
-	}
-	switch {
-	case len(p.Steps) == 0:
-		return "Nothing to do: every trial has a verdict."
-	case runs == 0:
-		return "No agent runs; stored work is graded again."
-	}
-	text := total.String() // "3h0m0s"
-	for _, zero := range []string{"0s", "0m"} {
-		if short := strings.TrimSuffix(text, zero); short != text && strings.ContainsAny(short[len(short)-1:], "hm") {
-			text = short
-		}
-	}
-	return fmt.Sprintf("at most %s of agent time", text)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return os.Rename(tmp.Name(), file)
 }

@@ -118,3 +118,20 @@ func copyProject(t *testing.T, root string) string {
 	}
 	return dir
 }
+
+// TestReadmeNamesCommands holds the table of commands against the commands that
+// there are.
+func TestReadmeNamesCommands(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range newRootCmd(&app{}).Commands() {
+		if c.Name() == "help" || c.Hidden {
+			continue
+		}
+		if !strings.Contains(string(text), "\n| `bench "+c.Name()+" ") && !strings.Contains(string(text), "\n| `bench "+c.Name()+"`") {
+			t.Errorf("the README has no line for bench %s", c.Name())
+		}
+	}
+}

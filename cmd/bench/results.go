@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/lang"
+	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/engine/stats"
+	"github.com/ml-dev-bench/bench/engine/store"
+)
+
+// storedResults adds up what is stored for the trials of a suite. A trial
+// without a verdict that still holds counts as skipped; a matrix without any is
+// left out, since nothing is known of it.
+func (a *app) storedResults(suite *engine.Suite) (lang.Results, error) {
+	results, err := openStore(suite)
+	if err != nil {
+		return nil, cannot(err)
+	}
+	p, diags := plan.New(suite, results, plan.Options{})
+	if diags.HasErrors() {
+		return nil, nil // not a plan, so nothing of it can have run
+	}
+	trials, known := map[string][]stats.Trial{}, map[string]bool{}
+	for _, t := range p.Trials {
+		r, err := storedResult(results, t)
+		if err != nil {
+			return nil, cannot(err)
+		}
+		trials[t.ID.Matrix] = append(trials[t.ID.Matrix], statsOf(r))
+		known[t.ID.Matrix] = known[t.ID.Matrix] || r.Outcome.Verdict()
+	}
+	out := lang.Results{}
+	for matrix := range known {
+		if !known[matrix] {
+			continue
+		}
+		text, err := json.Marshal(stats.Summarize(trials[matrix]))
+		if err != nil {
+			return nil, fmt.Errorf("matrix %s: %w", matrix, err)
+		}
+		out[matrix] = text
+	}
+	return out, nil
+}
+
+// storedResult is the verdict that is stored for a trial, or that it was skipped.
+func storedResult(results *store.Store, t *engine.Trial) (*engine.Result, error) {
+	r := &engine.Result{Trial: t, Outcome: engine.Outcome{Status: engine.StatusSkipped}}
+	if t.Reuse.Sign != engine.SignSame {
+		return r, nil
+	}
+	var err error
+	if r.Attempt, r.Grade, err = results.Load(t.Reuse.Attempt, t.Reuse.Grade); err != nil {
+		return nil, err
+	}
+	r.Outcome = engine.Decide(r.Attempt, r.Grade)
+	return r, nil
+}
+
+// statsOf is what statistics need of a result.
+func statsOf(r *engine.Result) stats.Trial {
+	t := r.Trial
+	out := stats.Trial{
+		Cell: t.ID.Cell(), Case: t.ID.Case, Category: t.Case.Category(), Agent: t.ID.Agent, Model: t.ID.Model, Tags: t.Case.Tags,
+		Axes: axesOf(t), Status: r.Outcome.Status.String(), Reason: string(r.Outcome.Reason), Metrics: map[string]stats.Metric{},
+	}
+	if score, ok := r.Score(); ok {
+		out.Score = &score
+	}
+	if took, ok := r.Took(); ok {
+		out.Seconds = new(took.Seconds())
+	}
+	if r.Attempt != nil {
+		out.Cost = r.Attempt.Cost
+	}
+	if r.Grade != nil {
+		for _, c := range r.Grade.Checks {
+			for name, m := range c.Metrics {
+				out.Metrics[name] = stats.Metric{Value: m.Value, Unit: m.Unit}
+			}
+		}
+	}
+	return out
+}
