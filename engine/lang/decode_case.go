@@ -2,214 +2,28 @@ package lang
 
 import (
 	"fmt"
-	"io/fs"
+	"net/url"
 	"path"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/moby/patternmatcher"
-	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/digest"
 )
 
-// sandbox decodes a sandbox block once.
-func (s *scope) sandbox(name string) *engine.Sandbox {
-	if out, ok := s.sandboxes[name]; ok {
-		return out
-	}
-	block := s.blocks["sandbox"][name]
-	b := s.open(block.Body, sandboxSpec, block.DefRange())
-	out := &engine.Sandbox{
-		Name: name, CPUs: 1, Memory: 2 << 30, PIDs: 512, Network: engine.NetworkNone,
-		User: engine.DefaultUser, Workdir: "/workspace", Timeouts: engine.DefaultTimeouts, Pos: pos(b.rng),
-	}
-	s.sandboxes[name] = out
-	b.image(out)
-	if v, ok := b.number("cpus", 0.01, 4096); ok {
-		out.CPUs = v
-	}
-	if v, ok := b.size("memory"); ok {
-		out.Memory = v
-		if v < 16<<20 {
-			s.errorAt(b.place("memory"), "V09", "memory is out of range", "A sandbox needs at least 16MiB.")
-		}
-	}
-	if v, ok := b.whole("pids", 8, 1<<22); ok {
-		out.PIDs = int64(v)
-	}
-	if v, ok := b.str("network"); ok && v != string(engine.NetworkNone) {
-		s.errorAt(b.place("network"), "V09", fmt.Sprintf("unknown network %q", v), "A sandbox of this version of bench reaches nothing: write \"none\", or leave it out.")
-	}
-	out.Env = b.env("env")
-	if v, ok := b.str("user"); ok {
-		if out.User, ok = parseUser(v); !ok {
-			s.errorAt(b.place("user"), "V09", fmt.Sprintf("unusable user %q", v), "Write a number such as \"1000\" or \"1000:1000\", or \"root\". Names of an image are not used.")
-		}
-	}
-	if v, ok := b.str("workdir"); ok {
-		if !path.IsAbs(v) || path.Clean(v) != v || v == "/" || reservedDir(v) {
-			s.errorAt(b.place("workdir"), "V09", fmt.Sprintf("unusable workdir %q", v), "Write an absolute path such as \"/workspace\"; it may not be a directory that the system or bench needs.")
-		}
-		out.Workdir = v
-	}
-	b.timeouts(&out.Timeouts)
-	return out
-}
-
-// reservedDir reports whether a workspace must not lie there.
-func reservedDir(p string) bool {
-	first, _, _ := strings.Cut(p[1:], "/")
-	return slices.Contains([]string{"bench", "bin", "boot", "check", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "setup", "solution", "sys", "usr"}, first)
-}
-
-func parseUser(s string) (engine.User, bool) {
-	if s == "root" {
-		return engine.Root, true
-	}
-	uid, gid, two := strings.Cut(s, ":")
-	u, err := strconv.Atoi(uid)
-	g := u
-	if two && err == nil {
-		g, err = strconv.Atoi(gid)
-	}
-	return engine.User{UID: u, GID: g}, err == nil && u >= 0 && g >= 0 && u < 1<<31 && g < 1<<31
-}
-
-func (b *body) timeouts(t *engine.Timeouts) {
-	inner := b.one("timeouts")
-	if inner == nil {
-		return
-	}
-	for name, into := range map[string]*time.Duration{"pull": &t.Pull, "build": &t.Build, "start": &t.Start, "setup": &t.Setup, "stop": &t.Stop} {
-		if d, ok := inner.duration(name); ok {
-			*into = d
-		}
-	}
-}
-
-func (b *body) image(out *engine.Sandbox) {
-	ref, named := b.str("image")
-	build := b.one("build")
-	_, written := b.content.Attributes["image"]
-	if written == (build != nil) {
-		b.errorAt(b.rng, "V07", "a sandbox has either an image or a build", "Give exactly one of the two.")
-		return
-	}
-	if named {
-		if ref == "" || strings.ContainsAny(ref, " \t\n") {
-			b.errorAt(b.place("image"), "V09", "unusable image", "Write the name of an image, such as \"debian:trixie-slim\".")
-		}
-		out.Image.Ref = ref
-	}
-	if build == nil {
-		return
-	}
-	def := &engine.Build{Dockerfile: "Dockerfile", Args: build.stringMap("args")}
-	def.Target, _ = build.str("target")
-	if f, ok := build.str("dockerfile"); ok {
-		def.Dockerfile = path.Clean(f)
-	}
-	if p, ok := build.path("context"); ok {
-		def.Context = build.buildContext(p, build.place("context"))
-	}
-	if def.Context != nil && !slices.ContainsFunc(def.Context.Entries, func(e engine.TreeEntry) bool { return e.Path == def.Dockerfile && e.Mode.IsRegular() }) {
-		b.errorAt(build.place("context"), "V17", "there is no Dockerfile", "The build context %s has no file %s.", def.Context.Path, def.Dockerfile)
-	}
-	out.Image.Build = def
-}
-
-// buildContext reads a build context, less what its .dockerignore leaves out.
-func (b *body) buildContext(p string, r hcl.Range) *engine.Tree {
-	ignore := func(string, bool) bool { return false }
-	if f, err := b.root.Open(path.Join(p, ".dockerignore")); err == nil {
-		defer f.Close()
-		patterns, err := ignorefile.ReadAll(f)
-		if err == nil {
-			var m *patternmatcher.PatternMatcher
-			if m, err = patternmatcher.New(patterns); err == nil {
-				ignore = func(name string, dir bool) bool {
-					hit, _ := m.MatchesOrParentMatches(name)
-					return hit && (!dir || !m.Exclusions()) && name != "Dockerfile"
-				}
-			}
-		}
-		if err != nil {
-			b.errorAt(r, "V09", "unusable .dockerignore", "%s/.dockerignore: %v.", p, err)
-		}
-	}
-	return b.tree(p, r, ignore)
-}
-
-// tree reads a directory of the project, or a single file.
-func (s *scope) tree(p string, r hcl.Range, ignore func(string, bool) bool) *engine.Tree {
-	info, err := fs.Stat(s.root, p)
-	if err != nil {
-		detail := fmt.Sprintf("There is no %s below the project root.", p)
-		beside := path.Join(path.Dir(r.Filename), p)
-		if _, err := fs.Stat(s.root, beside); err == nil {
-			detail += fmt.Sprintf(" Did you mean \"./%s\", which is beside this file?", p)
-		} else {
-			detail += s.nearFile(p)
-		}
-		s.errorAt(r, "V17", "no such file or directory", "%s", detail)
-		return nil
-	}
-	var t *engine.Tree
-	if info.IsDir() {
-		var sub fs.FS
-		if sub, err = fs.Sub(s.root, p); err == nil {
-			t, err = digest.Tree(p, sub, ignore)
-		}
-	} else {
-		var sub fs.FS
-		if sub, err = fs.Sub(s.root, path.Dir(p)); err == nil {
-			t, err = digest.File(p, sub, path.Base(p))
-		}
-	}
-	if err != nil {
-		s.errorAt(r, "V17", "unusable files", "%v.", err)
-		return nil
-	}
-	return t
-}
-
-// script decodes the command and files of a setup, check or solution.
-func (b *body) script() engine.Script {
-	out := engine.Script{Command: b.command("command")}
-	paths, ok := b.paths("files")
-	if !ok {
-		return out
-	}
-	var trees []*engine.Tree
-	for _, p := range paths {
-		if t := b.tree(p, b.place("files"), nil); t != nil {
-			trees = append(trees, t)
-		}
-	}
-	if len(trees) == 0 {
-		return out
-	}
-	merged, err := digest.Merge(trees...)
-	if err != nil {
-		b.errorAt(b.place("files"), "V03", "two files of the same name", "%v. Rename one of the two.", err)
-		return out
-	}
-	out.Files = merged
-	return out
-}
-
 // inlineCase decodes a case block of a benchfile.
 func (s *scope) inlineCase(name string) {
 	block := s.blocks["case"][name]
-	b := s.open(block.Body, caseSpec, block.DefRange())
-	s.cases[name] = b.caseBody(name, "")
+	dir := path.Join("cases", name)
+	if slices.Contains(s.caseDirs(), dir) {
+		s.errorAt(block.LabelRanges[0], "V03", fmt.Sprintf("case %q is declared twice", name), "There is a file %s/case.hcl, too. Rename or remove one of the two.", dir)
+	}
+	s.cases[name] = s.open(block, caseSpec).caseBody(name, "")
 }
 
 // caseFile decodes a case.hcl in a scope of its own.
@@ -219,23 +33,33 @@ func (l *loader) caseFile(dir string) *engine.Case {
 		return nil
 	}
 	s := newScope(l)
+	s.read = []string{src.path}
 	for _, block := range src.body.Blocks {
-		if block.Type == "sandbox" {
-			s.declare(hclsyntax.Blocks{block}, false)
+		switch block.Type {
+		case "sandbox":
+			if s.labelled(block, sandboxSpec) {
+				s.declareBlock(block)
+			}
+		case "case": // everything else would only follow from this
+			s.errorAt(block.DefRange(), "V01", "a case file holds the body of a case", "Its name is that of its directory. Remove this line and the closing brace, and keep what is between them.")
+			return nil
 		}
 	}
+	own := slices.Clone(s.order["sandbox"])
 	s.include(src.path, src.body.Attributes["imports"])
 	top := hcl.Range{Filename: src.path, Start: hcl.InitialPos, End: hcl.InitialPos}
-	b := s.open(src.body, caseFileSpec, top)
-	for _, name := range s.order["sandbox"] {
+	b := s.openBody(src.body, caseFileSpec, top)
+	for _, name := range own {
 		s.sandbox(name)
 	}
-	return b.caseBody(strings.TrimPrefix(dir, "cases/"), dir)
+	c := b.caseBody(strings.TrimPrefix(dir, "cases/"), dir)
+	c.Files = slices.Compact(slices.Sorted(slices.Values(s.read)))
+	return c
 }
 
 // caseBody decodes what a case holds, wherever it is written.
 func (b *body) caseBody(name, dir string) *engine.Case {
-	c := &engine.Case{Name: name, Dir: dir, Pos: pos(b.rng)}
+	c := &engine.Case{Name: name, Dir: dir, Snapshot: engine.SnapshotWorkspace, Files: []string{b.file}, Pos: pos(b.rng)}
 	c.Description, _ = b.str("description")
 	c.Tags = b.tags()
 	if p, ok := b.str("prompt"); ok {
@@ -244,68 +68,147 @@ func (b *body) caseBody(name, dir string) *engine.Case {
 		}
 		c.Prompt = p
 	}
-	if ref, ok := b.ref("sandbox", "sandbox"); ok {
-		c.Sandbox = b.sandbox(ref)
+	if r, ok := b.ref("sandbox"); ok {
+		c.Sandbox = b.sandbox(r.name)
 	}
-	workspace, hasWorkspace := b.path("workspace")
-	if hasWorkspace {
-		c.Workspace = b.tree(workspace, b.place("workspace"), nil)
+	if workspace, ok := b.path("workspace"); ok {
+		c.Workspace = b.dirTree(workspace, b.place("workspace"))
 	}
-	if list, ok := b.stringList("protect", kStrings); ok {
-		c.Protect = b.protect(list, hasWorkspace)
-	}
+	c.Protect = b.protect()
+	var hidden []hiddenFiles
 	if setup := b.one("setup"); setup != nil {
-		script := setup.script()
+		script := setup.script("the setup", &hidden)
 		c.Setup = &script
 	}
-	for i, check := range b.each("check") {
-		c.Checks = append(c.Checks, check.check(b, i, c))
+	for _, inner := range b.named("check") {
+		check := inner.check(&hidden)
+		c.Checks = append(c.Checks, check)
+		if !inner.has("files") && onlyExistence(check.Script.Command) {
+			b.warnAt(inner.rng, "V22", fmt.Sprintf("check %q only asks whether a file is there", check.Name), "An empty file would pass. Look at what is in it, with a program of your own in files.")
+		}
 	}
-	if len(c.Checks) == 0 {
+	if !b.has("check") {
 		b.errorAt(b.rng, "V01", "a case needs a check", "Without one, nothing can be passed or failed. Add check \"name\" { command = [...] }.")
 	}
 	if solution := b.one("solution"); solution != nil {
-		script := solution.script()
+		script := solution.script("the solution", &hidden)
 		c.Solution = &script
 	}
+	if v, ok := b.choice("snapshot", string(engine.SnapshotWorkspace), string(engine.SnapshotFilesystem)); ok {
+		c.Snapshot = engine.Snapshot(v)
+	}
+	for _, a := range b.named("asset") {
+		c.Assets = append(c.Assets, a.asset())
+	}
+	c.Artifacts = b.globs("artifacts")
 	c.Limits = b.limits()
-	b.hidden(c, workspace, hasWorkspace)
+	if !b.has("solution") {
+		b.warnAt(b.rng, "V22", fmt.Sprintf("case %q has no solution", c.Name), "Nothing shows that it can be solved. Add a solution block.")
+	}
+	b.seen(c, hidden)
 	return c
+}
+
+// onlyExistence reports whether a command says no more than that a file is there.
+func onlyExistence(command []string) bool {
+	if len(command) == 3 && slices.Contains([]string{"sh", "bash"}, path.Base(command[0])) && command[1] == "-c" && !strings.ContainsAny(command[2], "|&;()<>`$\n") {
+		command = strings.Fields(command[2])
+	}
+	if len(command) < 2 {
+		return false
+	}
+	switch path.Base(command[0]) {
+	case "test", "[":
+		return slices.Contains([]string{"-e", "-f", "-d", "-r", "-x"}, command[1])
+	case "ls", "stat", "find":
+		return true
+	}
+	return false
+}
+
+// script decodes the command and files of a setup, check or solution. Its files
+// are added to those that the agent must not see.
+func (b *body) script(what string, hidden *[]hiddenFiles) engine.Script {
+	out := engine.Script{Command: b.command("command")}
+	var trees []*engine.Tree
+	for _, p := range b.paths("files") {
+		if t := b.tree(p.path, p.rng); t != nil {
+			trees = append(trees, t)
+			*hidden = append(*hidden, hiddenFiles{what, t.Path, p.rng})
+		}
+	}
+	if len(trees) == 0 {
+		return out
+	}
+	merged, err := digest.Merge(trees...)
+	if err != nil {
+		b.errorAt(b.place("files"), "V03", "two files of the same name", "All files of a script lie in one directory, and %v. Rename one of the two.", err)
+		return out
+	}
+	out.Files = merged
+	return out
+}
+
+// asset reads data that a case needs.
+func (b *body) asset() *engine.Asset {
+	out := &engine.Asset{Name: b.label, Target: b.target("target"), Fixture: b.command("fixture"), Pos: pos(b.rng)}
+	if v, ok := b.str("url"); ok {
+		out.URL = v
+		if u, err := url.Parse(v); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+			b.errorAt(b.place("url"), "V09", "unusable url", "Write an address that begins with https:// and has no password in it.")
+		}
+	}
+	if v, ok := b.str("sha256"); ok {
+		if err := out.SHA256.UnmarshalText([]byte(strings.ToLower(v))); err != nil || v == "" {
+			b.errorAt(b.place("sha256"), "V09", "unusable sha256", "Write the sum of the file, 64 hexadecimal digits, as sha256sum prints it.")
+		}
+	}
+	return out
+}
+
+// globs reads patterns of paths in a sandbox.
+func (b *body) globs(name string) []string {
+	list, ok := b.stringList(name, kGlobs)
+	if !ok {
+		return nil
+	}
+	for i, g := range list {
+		if g == "" || !doublestar.ValidatePattern(g) || slices.Contains(strings.Split(g, "/"), "..") {
+			b.errorAt(b.item(name, i), "V09", fmt.Sprintf("unusable pattern %q", g), "Write a path in the sandbox, such as \"/root/.agent/**\", or one within the workspace.")
+		}
+	}
+	return list
 }
 
 func (b *body) tags() []string {
 	tags, _ := b.stringList("tags", kStrings)
-	for _, t := range tags {
+	for i, t := range tags {
 		if !engine.ValidTag(t) {
-			b.errorAt(b.place("tags"), "V04", fmt.Sprintf("%q cannot be a tag", t), "A tag is made of lower-case letters, digits, underscores and hyphens.")
+			b.errorAt(b.item("tags", i), "V04", fmt.Sprintf("%q cannot be a tag", t), "A tag is made of lower-case letters, digits, underscores and hyphens.")
 		}
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags)
 }
 
-func (b *body) protect(globs []string, hasWorkspace bool) []string {
-	if !hasWorkspace {
-		b.errorAt(b.place("protect"), "V09", "nothing to protect", "The case has no workspace, so there are no files to restore. Remove protect, or add workspace.")
+func (b *body) protect() []string {
+	globs, ok := b.stringList("protect", kGlobs)
+	if !ok {
+		return nil
 	}
-	for _, g := range globs {
+	if !b.has("workspace") {
+		b.errorAt(b.attrs["protect"].NameRange, "V09", "nothing to protect", "The case has no workspace, so there are no files to restore. Remove protect, or add workspace.")
+	}
+	for i, g := range globs {
 		if g == "" || path.IsAbs(g) || path.Clean(g) != g || strings.HasPrefix(g, "..") || !doublestar.ValidatePattern(g) {
-			b.errorAt(b.place("protect"), "V09", fmt.Sprintf("unusable pattern %q", g), "Write a path within the workspace, such as \"test_model.py\" or \"tests/**\".")
+			b.errorAt(b.item("protect", i), "V09", fmt.Sprintf("unusable pattern %q", g), "Write a path within the workspace, such as \"test_model.py\" or \"tests/**\".")
 		}
 	}
 	return globs
 }
 
-func (b *body) check(parent *body, i int, c *engine.Case) *engine.Check {
-	name := parent.content.Blocks.OfType("check")[i].Labels[0]
-	label := parent.content.Blocks.OfType("check")[i].LabelRanges[0]
-	if !engine.ValidName(name) {
-		b.errorAt(label, "V04", fmt.Sprintf("%q cannot be a name", name), "A name is a lower-case letter followed by lower-case letters, digits, underscores and hyphens.")
-	}
-	if slices.ContainsFunc(c.Checks, func(o *engine.Check) bool { return o.Name == name }) {
-		b.errorAt(label, "V03", fmt.Sprintf("check %q is declared twice", name), "Rename or remove one of the two.")
-	}
-	out := &engine.Check{Name: name, Script: b.script(), Timeout: 2 * time.Minute, Weight: 1, Env: b.env("env")}
+func (b *body) check(hidden *[]hiddenFiles) *engine.Check {
+	out := &engine.Check{Name: b.label, Script: b.script(fmt.Sprintf("check %q", b.label), hidden), Timeout: 2 * time.Minute, Weight: 1, Env: b.env("env")}
 	if d, ok := b.duration("timeout"); ok {
 		out.Timeout = d
 	}
@@ -315,67 +218,145 @@ func (b *body) check(parent *body, i int, c *engine.Case) *engine.Check {
 	return out
 }
 
-// hidden reports files of checks and solutions that the agent would find in its
-// workspace or its image.
-func (b *body) hidden(c *engine.Case, workspace string, hasWorkspace bool) {
-	var open []string
-	if hasWorkspace {
-		open = append(open, workspace)
-	}
-	if c.Sandbox != nil && c.Sandbox.Image.Build != nil && c.Sandbox.Image.Build.Context != nil {
-		open = append(open, c.Sandbox.Image.Build.Context.Path)
-	}
-	for _, s := range scripts(c) {
-		if s.files == nil {
-			continue
+// hiddenFiles are files of a script that the agent must not find.
+type hiddenFiles struct {
+	what string // "the solution"
+	path string
+	rng  hcl.Range
+}
+
+// An open place is one that an agent sees.
+type open struct {
+	what  string // "the workspace"
+	path  string
+	whole bool         // all that lies there is seen
+	tree  *engine.Tree // what of it is seen, if not all
+}
+
+// seen reports hidden files that the agent would find in its workspace, in its
+// image, or in a mount.
+func (b *body) seen(c *engine.Case, hidden []hiddenFiles) {
+	for _, o := range b.openTo(c) {
+		for _, h := range hidden {
+			if how := o.shows(h.path); how != "" {
+				b.errorAt(h.rng, "V18", fmt.Sprintf("the files of %s are not hidden", h.what),
+					"%s. Put the hidden files into a directory of their own.", o.sentence(h.path, how))
+			}
 		}
-		parts := s.files.Merged
-		if parts == nil {
-			parts = []*engine.Tree{s.files}
+	}
+}
+
+// openTo lists what an agent that works on a case sees of the project.
+func (b *body) openTo(c *engine.Case) []open {
+	var out []open
+	if c.Workspace != nil {
+		out = append(out, open{"the workspace", c.Workspace.Path, true, nil})
+	}
+	if c.Sandbox == nil {
+		return out
+	}
+	if build := c.Sandbox.Image.Build; build != nil && build.Context != nil {
+		out = append(out, open{fmt.Sprintf("the build context of sandbox %q", c.Sandbox.Name), build.Context.Path, false, build.Context})
+	}
+	for _, m := range c.Sandbox.Mounts {
+		what := fmt.Sprintf("a mount of sandbox %q", c.Sandbox.Name)
+		if !m.Outside {
+			out = append(out, open{what, m.Source, true, nil})
+		} else if rel, err := filepath.Rel(m.Source, b.rootDir); err == nil && filepath.IsLocal(rel) { // the root lies in it
+			out = append(out, open{what, ".", true, nil})
 		}
-		for _, t := range parts {
-			for _, seen := range open {
-				if how := relation(t.Path, seen); how != "" {
-					b.errorAt(b.rng, "V18", fmt.Sprintf("the files of the %s are not hidden", s.what),
-						"%s %s %s, which the agent sees. Put the hidden files into a directory of their own.", t.Path, how, seen)
+	}
+	return out
+}
+
+// shows says how a path and an open place share files, or "" if they share none.
+func (o open) shows(p string) string {
+	how := ""
+	switch {
+	case p == o.path:
+		how = "is"
+	case within(p, o.path):
+		how = "lies in"
+	case within(o.path, p):
+		how = "holds"
+	}
+	if how == "" || o.whole {
+		return how
+	}
+	for _, e := range o.tree.Entries {
+		if !e.Mode.IsDir() && within(path.Join(o.path, e.Path), p) {
+			return how
+		}
+	}
+	return ""
+}
+
+// sentence says where the agent sees hidden files.
+func (o open) sentence(p, how string) string {
+	if how == "is" {
+		return fmt.Sprintf("%s is %s, which the agent sees", p, o.what)
+	}
+	return fmt.Sprintf("%s %s %s, which the agent sees: %s", p, how, o.what, rootWords(o.path))
+}
+
+func rootWords(p string) string {
+	if p == "." {
+		return "the project root"
+	}
+	return p
+}
+
+// within reports whether path p lies in directory dir, or is it.
+func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") || dir == "." }
+
+// leaksTo reports files of cases that an agent would find in the image that is
+// made for it.
+func (s *scope) leaksTo(a *engine.Agent, cases []*engine.Case) {
+	r, ok := s.layers[a.Name]
+	if !ok || a.Layer == nil || a.Layer.Context == nil {
+		return
+	}
+	o := open{"", a.Layer.Context.Path, false, a.Layer.Context}
+	for _, c := range cases {
+		for _, script := range scripts(c) {
+			for _, t := range script.trees() {
+				if how := o.shows(t.Path); how != "" {
+					s.errorAt(r, "V18", fmt.Sprintf("the build context of agent %q shows what is hidden", a.Name),
+						"%s, which belongs to the %s of case %q, lies in %s. Choose a directory that holds nothing but the agent.", t.Path, script.what, c.Name, rootWords(o.path))
+					delete(s.layers, a.Name) // once is enough
+					return
 				}
 			}
 		}
 	}
 }
 
-// relation says how two paths share files, or "" if they share none.
-func relation(p, other string) string {
-	switch {
-	case p == other:
-		return "is"
-	case within(p, other):
-		return "lies in"
-	case within(other, p):
-		return "holds"
-	}
-	return ""
-}
-
-// A hiddenScript is a script whose files the agent must not find.
-type hiddenScript struct {
+type script struct {
 	what  string
 	files *engine.Tree
 }
 
-func scripts(c *engine.Case) []hiddenScript {
-	var out []hiddenScript
+// trees are those that the files were laid together from.
+func (s script) trees() []*engine.Tree {
+	switch {
+	case s.files == nil:
+		return nil
+	case s.files.Merged != nil:
+		return s.files.Merged
+	}
+	return []*engine.Tree{s.files}
+}
+
+func scripts(c *engine.Case) []script {
+	var out []script
 	for _, check := range c.Checks {
-		out = append(out, hiddenScript{fmt.Sprintf("check %q", check.Name), check.Script.Files})
+		out = append(out, script{fmt.Sprintf("check %q", check.Name), check.Script.Files})
 	}
 	if c.Setup != nil {
-		out = append(out, hiddenScript{"setup", c.Setup.Files})
+		out = append(out, script{"setup", c.Setup.Files})
 	}
 	if c.Solution != nil {
-		out = append(out, hiddenScript{"solution", c.Solution.Files})
+		out = append(out, script{"solution", c.Solution.Files})
 	}
 	return out
 }
-
-// within reports whether path p lies in directory dir, or is it.
-func within(p, dir string) bool { return p == dir || strings.HasPrefix(p, dir+"/") || dir == "." }

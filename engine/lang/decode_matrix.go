@@ -1,277 +1,428 @@
 package lang
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io/fs"
-	"path"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
 
-// matrix decodes a matrix block, and resolves what it selects.
+// matrix decodes a matrix block, and resolves what it selects. What it waits for
+// is resolved by connect, once all matrices and gates are known.
 func (s *scope) matrix(name string) *engine.Matrix {
-	block := s.blocks["matrix"][name]
-	b := s.open(block.Body, matrixSpec, block.DefRange())
-	m := &engine.Matrix{Name: name, Trials: 1, Pos: pos(b.rng), Limits: b.limits()}
+	b := s.open(s.blocks["matrix"][name], matrixSpec)
+	m := &engine.Matrix{Name: name, Trials: 1, Pos: pos(b.rng)}
 	s.matrices[name] = m
-	if n, ok := b.whole("trials", 1, 100_000); ok {
-		m.Trials = int(n)
-	}
+	before := b.trouble()
+	selected := b.selectCases("cases")
+	m.Cases = b.withTags(selected, b.trouble() == before)
+	before = b.trouble()
+	m.Axes = b.axes()
+	axesKnown := b.trouble() == before && !b.meant["axis"]
+	m.Agents, m.Models = b.crew(m, axesKnown)
+	b.trials(m)
 	if n, ok := b.whole("parallel", 1, 4096); ok {
 		m.Parallel = int(n)
 	}
-	selected, ok := b.selectCases("cases")
-	m.Cases = b.withTags(selected, ok)
-	m.Agents = b.agentRefs("agents")
+	m.Lock = b.lock()
+	b.vary(m, axesKnown)
+	m.Budget = b.budget()
+	m.Retry = b.retryOr(s.retry)
+	m.MaxErrors = b.maxErrors()
+	m.FailFast = b.flag("fail_fast", false)
+	m.Reuse = b.flag("reuse", true)
 	for _, e := range b.each("exclude") {
-		m.Exclude = append(m.Exclude, e.exclude())
+		if out, ok := e.exclude(m, axesKnown); ok {
+			m.Exclude = append(m.Exclude, out)
+		}
 	}
 	for _, i := range b.each("include") {
-		m.Include = append(m.Include, i.include(m.Trials))
+		m.Include = append(m.Include, i.include(m, axesKnown))
+	}
+	for _, a := range m.Agents {
+		s.leaksTo(a, m.Cases)
+	}
+	for _, i := range m.Include {
+		for _, a := range i.Agents {
+			s.leaksTo(a, i.Cases)
+		}
 	}
 	return m
 }
 
-func (b *body) agentRefs(name string) []*engine.Agent {
-	var out []*engine.Agent
-	for _, r := range b.refs(name, "agent") {
-		out = append(out, b.runnable(r))
-	}
-	return out
-}
+// maxTrials bounds the trials of a cell.
+const maxTrials = 100_000
 
-// runnable is the agent of a reference, after reporting if it cannot run.
-func (b *body) runnable(r namedRef) *engine.Agent {
-	a := b.agents[r.name]
-	if a.NeedsModel {
-		b.errorAt(r.rng, "V11", fmt.Sprintf("agent %q needs a model", r.name),
-			"This version of bench runs agents without a model. If agent %q calls none, write needs_model = false in its block.", r.name)
+// trials reads how often each cell is tried.
+func (b *body) trials(m *engine.Matrix) {
+	if n, ok := b.whole("trials", 1, maxTrials); ok {
+		m.Trials = int(n)
 	}
-	return a
-}
-
-func (b *body) exclude() *engine.Exclude {
-	out := &engine.Exclude{Pos: pos(b.rng)}
-	if e, ok := b.expr("case", kCases); ok {
-		out.Cases = b.casesOf([]hcl.Expression{e})
-	}
-	if name, ok := b.ref("agent", "agent"); ok {
-		out.Agent = b.agents[name]
-	}
-	if len(b.content.Attributes) == 0 {
-		b.errorAt(b.rng, "V10", "an exclude that names nothing", "Give it a case, an agent, or both; all that it gives must match.")
-	}
-	return out
-}
-
-func (b *body) include(trials int) *engine.Include {
-	out := &engine.Include{Trials: trials, Pos: pos(b.rng)}
-	if n, ok := b.whole("trials", 1, 100_000); ok {
-		out.Trials = int(n)
-	}
-	out.Cases, _ = b.selectCases("cases")
-	out.Agents = b.agentRefs("agents")
-	return out
-}
-
-// selectCases reads a list of globs and references. Its ok is false if
-// something was reported, so that nobody complains of an empty result too.
-func (b *body) selectCases(name string) ([]*engine.Case, bool) {
-	e, ok := b.expr(name, kCases)
+	v, ok := b.value("seeds", kNumbers, cty.List(cty.Number))
 	if !ok {
-		return nil, false
+		return
 	}
-	before := len(b.diags)
-	items := []hcl.Expression{e}
-	if list, diags := hcl.ExprList(e); !diags.HasErrors() {
-		items = list
+	if b.has("trials") {
+		b.errorAt(b.attrs["seeds"].NameRange, "V07", "a matrix has either trials or seeds", "There is one trial for each seed. Remove one of the two.")
+		return
 	}
-	out := b.casesOf(items)
-	return out, len(b.diags) == before
+	for i, e := range v.AsValueSlice() {
+		if e.IsNull() {
+			b.errorAt(b.item("seeds", i), "V09", "null in a list of numbers", "Leave the element out.")
+			return
+		}
+		n, err := wholeIn(e, 0, 1<<53)
+		if err != nil {
+			b.errorAt(b.item("seeds", i), "V09", "a seed is out of range", "%v", err)
+			return
+		}
+		if slices.Contains(m.Seeds, n) {
+			b.errorAt(b.item("seeds", i), "V10", fmt.Sprintf("seed %d is listed twice", n), "Two trials of a cell would be one and the same. Remove one of the two.")
+			return
+		}
+		m.Seeds = append(m.Seeds, n)
+	}
+	if m.Trials = len(m.Seeds); m.Trials == 0 {
+		b.errorAt(b.place("seeds"), "V10", "seeds is empty", "Name at least one, or write trials instead.")
+	}
 }
 
-// casesOf resolves each item to cases: a reference, a glob, or a list of globs.
-// A glob that begins with "!" removes; later ones win.
-func (b *body) casesOf(items []hcl.Expression) []*engine.Case {
-	picked := map[string]*engine.Case{}
-	for _, item := range items {
-		if misplacedCase(item) {
-			b.errorAt(item.Range(), "V05", "a reference to a case is expected", "Write case.NAME, or case[\"group/name\"] if the name has a slash.")
+// crew reads agents and models, and reports agents that have no model, models
+// that have no agent, and agents that want to know an axis that is not there.
+func (b *body) crew(m *engine.Matrix, axesKnown bool) ([]*engine.Agent, []*engine.Model) {
+	before := b.trouble()
+	var agents []*engine.Agent
+	refs := b.refs("agents")
+	for _, r := range refs {
+		agents = append(agents, b.agents[r.name])
+	}
+	known := b.trouble() == before && b.written("agents")
+	var models []*engine.Model
+	for _, r := range b.refs("models") {
+		models = append(models, b.models[r.name])
+	}
+	if axesKnown {
+		for _, r := range refs {
+			b.checkAsked(r, m)
+		}
+	}
+	if !known {
+		return agents, models
+	}
+	i := slices.IndexFunc(agents, func(a *engine.Agent) bool { return a.NeedsModel })
+	switch {
+	case i >= 0 && !b.has("models"):
+		b.errorAt(refs[i].rng, "V11", fmt.Sprintf("agent %q needs a model", agents[i].Name),
+			"Add models = [model.NAME]. If agent %q calls none, write needs_model = false in its block.", agents[i].Name)
+	case i < 0 && len(agents) > 0 && b.written("models"):
+		b.errorAt(b.attrs["models"].NameRange, "V11", "no agent uses these models", "None of the agents needs a model. Remove models, or add an agent that uses them.")
+	}
+	return agents, models
+}
+
+// checkAsked reports an agent that wants to know an axis that its matrix does
+// not have.
+func (b *body) checkAsked(agent namedRef, m *engine.Matrix) {
+	for _, t := range b.asksFor[agent.name] {
+		axis, ok := stepName(t[2])
+		if !ok || slices.ContainsFunc(m.Axes, func(a *engine.Axis) bool { return a.Name == axis }) {
 			continue
 		}
-		if t, diags := hcl.AbsTraversalForExpr(item); !diags.HasErrors() && t.RootName() == "case" {
-			if name, ok := b.refOf(item, "case"); ok {
-				picked[name] = b.cases[name]
-			}
-			continue
-		}
-		v, ok := b.eval(item, cty.DynamicPseudoType)
+		b.errorAt(agent.rng, "V05", fmt.Sprintf("matrix %q has no axis %q", m.Name, axis),
+			"Agent %q uses trial.axis.%s (%s). Add axis %q { values = [...] } to the matrix, or write try(trial.axis.%s, ...) there, with what holds without it.",
+			agent.name, axis, at(t.SourceRange()), axis, axis)
+		return
+	}
+}
+
+// axes decodes the dimensions of a matrix.
+func (b *body) axes() []*engine.Axis {
+	var out []*engine.Axis
+	for _, inner := range b.named("axis") {
+		axis := &engine.Axis{Name: inner.label, Pos: pos(inner.rng)}
+		out = append(out, axis)
+		v, ok := inner.value("values", kList, cty.DynamicPseudoType)
 		if !ok {
 			continue
 		}
-		if !v.IsNull() && v.Type() == cty.String {
-			b.applyGlob(picked, v.AsString(), item.Range())
+		place := inner.place("values")
+		if v.IsNull() || !v.CanIterateElements() || v.Type().IsObjectType() || v.Type().IsMapType() {
+			b.errorAt(place, "V09", "wrong type", "This must be a list, such as [0, 0.5, 1].")
 			continue
 		}
-		if v, ok = b.convert(v, cty.List(cty.String), item.Range()); ok {
-			globs, _ := b.asStrings(v, item.Range())
-			for _, g := range globs {
-				b.applyGlob(picked, g, item.Range())
+		for i, e := range v.AsValueSlice() {
+			if e.IsNull() {
+				b.errorAt(inner.item("values", i), "V09", "null is not a value here", "Leave the element out.")
+				continue
 			}
+			value, err := axisValue(e)
+			if err != nil {
+				b.errorAt(inner.item("values", i), "V09", "unusable value of an axis", "%s.", upperFirst(err.Error()))
+				continue
+			}
+			if slices.ContainsFunc(axis.Values, func(o engine.AxisValue) bool { return o.Name == value.Name }) {
+				b.errorAt(inner.item("values", i), "V10", fmt.Sprintf("%s is listed twice", value.Name), "The values of an axis are told apart by their names. Remove one of the two, or give objects different names.")
+				continue
+			}
+			axis.Values = append(axis.Values, value)
+		}
+		if v.LengthInt() == 0 {
+			b.errorAt(place, "V10", "values is empty", "Name at least one value, or remove the axis.")
 		}
 	}
-	out := make([]*engine.Case, 0, len(picked))
-	for _, c := range picked {
-		out = append(out, c)
-	}
-	slices.SortFunc(out, func(x, y *engine.Case) int { return strings.Compare(x.Name, y.Name) })
 	return out
 }
 
-// misplacedCase finds case.group/name, which reads as a division.
-func misplacedCase(e hcl.Expression) bool {
-	_, diags := hcl.AbsTraversalForExpr(e)
-	return diags.HasErrors() && slices.ContainsFunc(e.Variables(), func(t hcl.Traversal) bool { return t.RootName() == "case" })
-}
-
-// badPattern is the error for a glob that cannot be used.
-func badPattern(glob string) error {
-	return fmt.Errorf("%q is not a valid pattern; patterns are made of names, *, **, ?, [a-z] and {a,b}", glob)
-}
-
-func (b *body) applyGlob(picked map[string]*engine.Case, glob string, r hcl.Range) {
-	positive, negative := strings.CutPrefix(glob, "!")
-	pattern, err := resolvePath(b.file, positive)
-	if err == nil && (positive == "" || !doublestar.ValidatePattern(pattern)) {
-		err = badPattern(glob)
-	}
+// axisValue names a value of an axis.
+func axisValue(v cty.Value) (engine.AxisValue, error) {
+	text, err := toJSON(v)
 	if err != nil {
-		b.errorAt(r, "V09", "unusable pattern", "%v.", err)
+		return engine.AxisValue{}, err
+	}
+	out := engine.AxisValue{Value: text}
+	switch t := v.Type(); {
+	case t == cty.String:
+		out.Name = v.AsString()
+	case t == cty.Bool:
+		out.Name = strconv.FormatBool(v.True())
+	case t == cty.Number:
+		out.Name = v.AsBigFloat().Text('f', -1)
+	case (t.IsObjectType() || t.IsMapType()) && v.AsValueMap()["name"] != cty.NilVal && v.AsValueMap()["name"].Type() == cty.String && !v.AsValueMap()["name"].IsNull():
+		out.Name = v.AsValueMap()["name"].AsString()
+	default:
+		return out, errors.New("write numbers, booleans and short strings, or objects with a name: { name = \"low\", ... }")
+	}
+	if !engine.ValidAxisValue(out.Name) {
+		shown := out.Name
+		if len(shown) > 40 {
+			shown = strings.ToValidUTF8(shown[:40], "") + "..."
+		}
+		return out, fmt.Errorf("%q cannot stand in the id of a trial: only 1 to 40 letters, digits, dots, underscores and hyphens can. Give it a name: { name = \"short\", value = ... }", shown)
+	}
+	return out, nil
+}
+
+// vary reads limits and params, which may depend on the trial.
+func (b *body) vary(m *engine.Matrix, axesKnown bool) {
+	if axesKnown {
+		b.scope.axesOf = append([]*engine.Axis{}, m.Axes...)
+		defer func() { b.scope.axesOf = nil }()
+	}
+	params, varies := b.matrixParams(m)
+	limits := map[string]trialFunc{}
+	inner := b.one("limits")
+	if inner != nil {
+		for _, a := range inner.spec.attrs {
+			inner.limit(a, m, limits)
+		}
+	}
+	if !varies && len(limits) == 0 {
 		return
 	}
-	if negative {
-		for name, c := range picked {
-			if c.Dir != "" && doublestar.MatchUnvalidated(pattern, c.Dir) {
-				delete(picked, name)
+	m.Vary = func(t engine.TrialValues) (engine.Limits, engine.Params, error) {
+		l, p := m.Limits, m.Params
+		if varies {
+			v, err := params(t)
+			if err == nil {
+				p, err = objectParams(v)
+			}
+			if err != nil {
+				return l, p, err
 			}
 		}
+		for _, a := range inner.limitAttrs() {
+			f := limits[a.name]
+			if f == nil {
+				continue
+			}
+			v, err := f(t)
+			if err == nil {
+				err = setLimit(&l, a.name, v)
+			}
+			if err != nil {
+				return l, p, fmt.Errorf("%s: %s", a.name, lowerFirst(strings.TrimSuffix(err.Error(), ".")))
+			}
+		}
+		return l, p, nil
+	}
+}
+
+// matrixParams reads the params of a matrix: at once if they are the same for
+// all trials, else as a function of the trial.
+func (b *body) matrixParams(m *engine.Matrix) (each trialFunc, varies bool) {
+	e, ok := b.expr("params", kObject)
+	if !ok {
+		return nil, false
+	}
+	each, now := b.perTrial(e, phaseTrial, cty.DynamicPseudoType)
+	if each == nil || !b.fitToShow(now, e) {
+		return nil, false
+	}
+	if len(mentioned(e)) > 0 && (!now.IsKnown() && now.Type() == cty.DynamicPseudoType || b.isObject(now, e)) {
+		return each, true
+	}
+	if now.IsWhollyKnown() {
+		m.Params, _ = b.params(now, e)
+	}
+	return nil, false
+}
+
+func (b *body) limitAttrs() []attr {
+	if b == nil {
+		return nil
+	}
+	return b.spec.attrs
+}
+
+func objectParams(v cty.Value) (engine.Params, error) {
+	if v.IsNull() || !v.Type().IsObjectType() && !v.Type().IsMapType() || v.ContainsMarked() {
+		return nil, errors.New("params must be an object that can be shown")
+	}
+	return toParams(v)
+}
+
+// limit reads one limit of a matrix: at once if it is the same for all trials.
+func (b *body) limit(a attr, m *engine.Matrix, into map[string]trialFunc) {
+	e, ok := b.expr(a.name, a.kind)
+	if !ok {
 		return
 	}
-	found := false
-	for _, dir := range b.caseDirs() {
-		if !doublestar.MatchUnvalidated(pattern, dir) {
+	want := cty.Number
+	if a.kind == kDuration {
+		want = cty.String
+	}
+	f, now := b.perTrial(e, a.phase, want)
+	if f == nil || !b.fitToShow(now, e) {
+		return
+	}
+	if len(mentioned(e)) > 0 {
+		into[a.name] = f
+		return
+	}
+	err := setLimit(&m.Limits, a.name, now)
+	switch {
+	case err != nil && a.kind == kDuration:
+		b.badDuration(now.AsString(), err, e.Range())
+	case err != nil:
+		b.errorAt(e.Range(), "V09", fmt.Sprintf("%s is out of range", a.name), "%v", err)
+	}
+}
+
+func setLimit(l *engine.Limits, name string, v cty.Value) (err error) {
+	if v.ContainsMarked() {
+		return errors.New("a sensitive value would be shown here")
+	}
+	var n uint64
+	switch name {
+	case "wall_clock":
+		l.WallClock, err = parseDuration(v.AsString())
+	case "cost":
+		l.Cost, err = numberIn(v, 0.000001, 1e9)
+	case "tokens":
+		n, err = wholeIn(v, 1, maxTokens)
+		l.Tokens = int64(n)
+	case "turns":
+		n, err = wholeIn(v, 1, maxTokens)
+		l.Turns = int64(n)
+	default:
+		panic("lang: unknown limit " + name)
+	}
+	return err
+}
+
+// exclude reads which cells are removed; ok is false if it cannot remove any.
+func (b *body) exclude(m *engine.Matrix, axesKnown bool) (out *engine.Exclude, ok bool) {
+	out, ok = &engine.Exclude{Pos: pos(b.rng)}, true
+	if e, written := b.expr("case", kCase); written {
+		out.Cases = b.casesOf([]hcl.Expression{e}, func(r hcl.Range, pattern string) {
+			ok = false
+			b.warnAt(r, "V13", "this exclude removes nothing", "No directory with a case.hcl matches %q.%s", pattern, b.nearCase(pattern))
+		})
+	}
+	if r, ok := b.ref("agent"); ok {
+		out.Agent = b.agents[r.name]
+	}
+	if r, ok := b.ref("model"); ok {
+		out.Model = b.models[r.name]
+	}
+	if v, ok := b.value("axis", kObject, cty.DynamicPseudoType); ok {
+		out.Axes = b.points(v, m, axesKnown)
+	}
+	if !slices.ContainsFunc(b.spec.attrs, func(a attr) bool { return b.has(a.name) }) {
+		b.errorAt(b.rng, "V10", "an exclude that names nothing", "Give it a case, an agent, a model or an axis; all that it gives must match.")
+	}
+	return out, ok
+}
+
+// points reads which values of which axes an exclude means.
+func (b *body) points(v cty.Value, m *engine.Matrix, axesKnown bool) map[string]json.RawMessage {
+	place := b.place("axis")
+	if v.IsNull() || !v.Type().IsObjectType() && !v.Type().IsMapType() {
+		b.errorAt(place, "V09", "wrong type", "This must be an object, such as { temperature = 0.5 }.")
+		return nil
+	}
+	out := map[string]json.RawMessage{}
+	if !axesKnown {
+		return out
+	}
+	if v.LengthInt() == 0 {
+		b.errorAt(place, "V10", "axis is empty", "Name at least one value of an axis, or leave it out.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.AsValueMap())) {
+		key, at := b.entry("axis", name)
+		i := slices.IndexFunc(m.Axes, func(a *engine.Axis) bool { return a.Name == name })
+		if i < 0 {
+			var names []string
+			for _, a := range m.Axes {
+				names = append(names, a.Name)
+			}
+			b.errorAt(key, "V05", fmt.Sprintf("the matrix has no axis %q", name), "An exclude can only name axes of its matrix.%s", didYouMean(name, names, func(n string) string { return n }))
 			continue
 		}
-		found = true
-		if c := b.fileCase(dir); c != nil {
-			picked[c.Name] = c
+		text, err := toJSON(v.AsValueMap()[name])
+		if err != nil {
+			b.errorAt(at, "V09", "unusable value of an axis", "%s.", upperFirst(err.Error()))
+			continue
 		}
-	}
-	if !found {
-		b.errorAt(r, "V10", "the pattern matches no case", "No directory with a case.hcl matches %q.%s", pattern, b.nearCase(pattern))
-	}
-}
-
-func (b *body) nearCase(pattern string) string {
-	dirs := b.caseDirs()
-	if len(dirs) == 0 {
-		return fmt.Sprintf(" There are no cases below %s/cases.", b.rootDir)
-	}
-	groups := map[string]bool{}
-	for _, d := range dirs {
-		groups[d] = true
-		groups[path.Dir(d)+"/*"] = true
-	}
-	var names []string
-	for g := range groups {
-		names = append(names, g)
-	}
-	return didYouMean(pattern, names, func(n string) string { return fmt.Sprintf("%q", n) })
-}
-
-// caseDirs lists the directories below cases/ that hold a case.hcl.
-func (l *loader) caseDirs() []string {
-	if l.dirs != nil {
-		return *l.dirs
-	}
-	dirs := []string{}
-	err := fs.WalkDir(l.root, "cases", func(p string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && strings.HasPrefix(d.Name(), "."):
-			return fs.SkipDir
-		case d.Name() == "case.hcl" && !d.IsDir():
-			dirs = append(dirs, path.Dir(p))
-			return fs.SkipDir // what lies beside it belongs to the case
+		if !slices.ContainsFunc(m.Axes[i].Values, func(o engine.AxisValue) bool { return o.Is(text) }) {
+			b.errorAt(at, "V10", fmt.Sprintf("axis %q has no such value", name), "Its values are %s.", axisNames(m.Axes[i]))
+			continue
 		}
-		return nil
-	})
-	if err != nil && len(dirs) > 0 {
-		l.report(engine.Diagnostic{Rule: "V17", Summary: "cannot read all cases", Detail: fmt.Sprintf("%v.", err)})
-	}
-	slices.Sort(dirs)
-	l.dirs = &dirs
-	return dirs
-}
-
-// fileCase decodes the case of a directory once; nil after a report.
-func (b *body) fileCase(dir string) *engine.Case {
-	if c, ok := b.fileCases[dir]; ok {
-		return c
-	}
-	b.fileCases[dir] = nil
-	name := strings.TrimPrefix(dir, "cases/")
-	if !engine.ValidCaseName(name) {
-		b.report(engine.Diagnostic{Rule: "V04", Summary: fmt.Sprintf("%q cannot be the name of a case", name), Detail: "Each directory of its path must be a lower-case letter followed by lower-case letters, digits, underscores and hyphens. Rename the directory " + dir + "."})
-		return nil
-	}
-	if block, ok := b.blocks["case"][name]; ok {
-		b.errorAt(block.LabelRanges[0], "V03", fmt.Sprintf("case %q is declared twice", name), "There is a file %s/case.hcl too. Rename one of the two.", dir)
-		return nil
-	}
-	c := b.caseFile(dir)
-	b.fileCases[dir] = c
-	return c
-}
-
-// withTags keeps the cases that have one of the plain tags (if there are any)
-// and none of the "!" ones.
-func (b *body) withTags(cases []*engine.Case, ok bool) []*engine.Case {
-	tags, given := b.stringList("tags", kStrings)
-	var out []*engine.Case
-	for _, c := range cases {
-		if matchTags(c, tags) {
-			out = append(out, c)
-		}
-	}
-	if ok && len(out) == 0 {
-		if given && len(cases) > 0 {
-			b.errorAt(b.place("tags"), "V10", "no case has these tags", "%d cases match the patterns, and none of them has what tags ask for. Change tags or cases.", len(cases))
-		} else {
-			b.errorAt(b.place("cases"), "V10", "the matrix selects no case", "Selecting nothing is an error. Change the patterns.")
-		}
+		out[name] = text
 	}
 	return out
 }
 
-func matchTags(c *engine.Case, tags []string) bool {
-	wanted, has := false, false
-	for _, t := range tags {
-		if not, ok := strings.CutPrefix(t, "!"); ok {
-			if slices.Contains(c.Tags, not) {
-				return false
-			}
-			continue
-		}
-		wanted = true
-		has = has || slices.Contains(c.Tags, t)
+func axisNames(a *engine.Axis) string {
+	var names []string
+	for _, v := range a.Values {
+		names = append(names, v.Name)
 	}
-	return has || !wanted
+	return strings.Join(names, ", ")
+}
+
+// include reads which cells are added.
+func (b *body) include(m *engine.Matrix, axesKnown bool) *engine.Include {
+	out := &engine.Include{Trials: m.Trials, Pos: pos(b.rng)}
+	if n, ok := b.whole("trials", 1, maxTrials); ok {
+		out.Trials = int(n)
+		if m.Seeds != nil && out.Trials > len(m.Seeds) {
+			b.errorAt(b.place("trials"), "V07", "more trials than seeds", "The matrix names %s, one for each trial. Name more of them, or lower trials.", counted(len(m.Seeds), "seed"))
+		}
+	}
+	before := b.trouble()
+	out.Cases = b.selectCases("cases")
+	if len(out.Cases) == 0 && b.written("cases") && b.trouble() == before {
+		b.errorAt(b.place("cases"), "V10", "the include selects no case", "It would add nothing. Name cases or patterns of them, or remove it.")
+	}
+	out.Agents, out.Models = b.crew(m, axesKnown)
+	return out
 }

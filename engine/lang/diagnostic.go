@@ -20,6 +20,8 @@ import (
 type Sources struct {
 	Root  string // absolute path of the project root
 	files map[string][]byte
+	pins  map[string]string // of the lock file
+	keys  map[string][]stretch
 }
 
 // Write shows diagnostics, each with its line and a caret under the mistake:
@@ -55,68 +57,53 @@ func (s *Sources) write(b *bytes.Buffer, d engine.Diagnostic, width int, color b
 	if d.Severity == engine.SeverityWarning {
 		code = "33"
 	}
-	fmt.Fprintf(b, "%s %s\n", paint(code+";1", string(d.Severity)+":"), paint("1", printable(d.Summary)))
+	fmt.Fprintf(b, "%s %s\n", paint(code+";1", string(d.Severity)+":"), paint("1", printable(hideKeys(d.Summary))))
 	if d.Subject.File != "" {
 		fmt.Fprintf(b, "  %s:%d:%d\n", printable(d.Subject.File), d.Subject.Start.Line, d.Subject.Start.Column)
 		s.snippet(b, d.Subject, func(text string) string { return paint(code, text) })
 	}
 	if d.Detail != "" {
-		for line := range strings.SplitSeq(wordwrap.WrapString(d.Detail, uint(width-2)), "\n") {
+		for line := range strings.SplitSeq(wordwrap.WrapString(hideKeys(d.Detail), uint(width-2)), "\n") {
 			b.WriteString("  " + printable(line) + "\n")
 		}
 	}
 }
 
-// maxSnippet bounds how much of a line is shown, in characters.
-const maxSnippet = 160
-
-func (s *Sources) snippet(b *bytes.Buffer, r engine.Range, paint func(string) string) {
-	text, ok := s.files[r.File]
-	if !ok || r.Start.Byte > len(text) {
-		return
-	}
-	from := bytes.LastIndexByte(text[:r.Start.Byte], '\n') + 1
-	to := len(text)
-	if i := bytes.IndexByte(text[r.Start.Byte:], '\n'); i >= 0 {
-		to = r.Start.Byte + i
-	}
-	before := printable(string(text[from:r.Start.Byte]))
-	marked := printable(string(text[r.Start.Byte:max(r.Start.Byte, min(r.End.Byte, to))]))
-	line := []rune(before + marked + printable(string(text[r.Start.Byte+len(text[r.Start.Byte:max(r.Start.Byte, min(r.End.Byte, to))]):to])))
-	start, length := len([]rune(before)), max(1, len([]rune(marked)))
-	if start > maxSnippet/2 {
-		cut := start - maxSnippet/4
-		line, start = append([]rune("..."), line[cut:]...), start-cut+3
-	}
-	if len(line) > maxSnippet {
-		line = append(line[:maxSnippet], []rune("...")...)
-	}
-	length = max(1, min(length, len(line)-start))
-	gutter := fmt.Sprintf("%4d", r.Start.Line)
-	blank := strings.Repeat(" ", len(gutter))
-	fmt.Fprintf(b, "%s |\n%s | %s\n", blank, gutter, strings.TrimRight(string(line), " "))
-	fmt.Fprintf(b, "%s | %s%s\n", blank, strings.Repeat(" ", start), paint(strings.Repeat("^", length)))
-}
-
-// printable keeps a line of a file, or what a message quotes of it, from playing
-// tricks on a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0:
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
+// report takes a diagnostic, whose texts may quote what others wrote: they show
+// no key, and not a book.
 func (l *loader) report(d engine.Diagnostic) {
 	if d.Severity == "" {
 		d.Severity = engine.SeverityError
 	}
+	if l.full(d.Severity) {
+		if d.Severity == engine.SeverityError {
+			l.quietly()
+		}
+		l.dropped[d.Severity]++
+		return
+	}
+	l.told[d.Severity]++
+	d.Summary, d.Detail = shorten(hideKeys(d.Summary), maxSummary), shorten(hideKeys(d.Detail), maxDetail)
 	l.diags = append(l.diags, d)
+}
+
+// maxTold bounds how many diagnostics of each severity are reported. Nobody reads
+// more, and explaining all of many thousand takes long.
+const maxTold = 100
+
+// full reports whether more diagnostics of a severity would be dropped.
+func (l *loader) full(s engine.Severity) bool { return l.told[s] >= maxTold }
+
+// all are the diagnostics in order, with how many there were more.
+func (l *loader) all() engine.Diagnostics {
+	out := l.diags.Sorted()
+	for _, s := range []engine.Severity{engine.SeverityError, engine.SeverityWarning} {
+		if n := l.dropped[s]; n > 0 {
+			out = append(out, engine.Diagnostic{Severity: s, Summary: fmt.Sprintf("and %d more", n),
+				Detail: "Only the first of them are shown. Correct these, and see what is left."})
+		}
+	}
+	return out
 }
 
 // errorAt reports a mistake at a place.
@@ -127,6 +114,13 @@ func (l *loader) errorAt(r hcl.Range, rule, summary, detail string, args ...any)
 // hcl takes over the diagnostics of the library, in our style.
 func (l *loader) hcl(diags hcl.Diagnostics, rule string) {
 	for _, d := range diags {
+		if isTooLarge(d) {
+			l.reportSpent()
+			continue
+		}
+		if unknown := asUnknownCall(d); unknown != nil {
+			d = unknown
+		}
 		out := engine.Diagnostic{Rule: rule, Summary: lowerFirst(d.Summary), Detail: d.Detail, Severity: engine.SeverityError}
 		if d.Severity == hcl.DiagWarning {
 			out.Severity = engine.SeverityWarning
@@ -136,9 +130,7 @@ func (l *loader) hcl(diags hcl.Diagnostics, rule string) {
 		}
 		// The library proposes any function that is near, in the order of a map.
 		if call, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](d); ok {
-			name := call.CalledFunctionName()
-			out.Summary = fmt.Sprintf("unknown function %q", name)
-			out.Detail = "There is no function of this name." + didYouMean(name, functionNames(), func(n string) string { return n })
+			out.Summary, out.Detail = unknownFunction(call.CalledFunctionName())
 		}
 		l.report(out)
 	}
@@ -151,6 +143,16 @@ func lowerFirst(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
+// upperFirst begins a sentence, unless with a name of the benchfile: those are
+// written as they are.
+func upperFirst(s string) string {
+	first, _, _ := strings.Cut(s, " ")
+	if s == "" || strings.ContainsAny(first, "._") {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
 func span(r hcl.Range) engine.Range {
 	if r.Filename == "" {
 		return engine.Range{}
@@ -159,13 +161,26 @@ func span(r hcl.Range) engine.Range {
 	return engine.Range{File: r.Filename, Start: point(r.Start), End: point(r.End)}
 }
 
+// What is longer, or more, is not looked through for what was meant: comparing
+// all with all takes long.
+const (
+	maxName  = 100
+	maxNames = 1000
+)
+
 // Nearest is the one of names that s was probably meant to be, or "" if none is
 // near. It is for messages: the command line asks the same of its flags.
 func Nearest(s string, names []string) string {
 	best, distance := "", len(s)/3+2
+	if len(s) > maxName || len(names) > maxNames {
+		return "" // no person has misspelt this
+	}
 	names = slices.Clone(names)
 	slices.Sort(names)
 	for _, name := range names {
+		if len(name) > maxName {
+			continue
+		}
 		if d := levenshtein.Distance(s, name, nil); d < distance {
 			best, distance = name, d
 		}
@@ -179,7 +194,7 @@ func didYouMean(s string, names []string, show func(string) string) string {
 	if n := Nearest(s, names); n != "" {
 		return " Did you mean " + show(n) + "?"
 	}
-	if len(names) == 0 {
+	if len(names) == 0 || len(names) > maxNames {
 		return ""
 	}
 	names = slices.Clone(names)

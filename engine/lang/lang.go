@@ -42,6 +42,7 @@ package lang
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -51,6 +52,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/digest"
@@ -61,8 +63,8 @@ type Options struct {
 	// Root is the project root. Empty means the nearest directory upward from
 	// the benchfile that holds "cases" or ".git", else the benchfile's own.
 	Root string
-	// Vars gives variables their values, as written on a command line.
-	Vars map[string]string
+	// Vars gives variables their values.
+	Vars map[string]Var
 	// Version of bench, which suite.required_version is held against.
 	Version string
 }
@@ -70,16 +72,19 @@ type Options struct {
 // Load reads a benchfile and everything that it names. The suite is nil if a
 // diagnostic is an error. Sources is never nil, and can show every diagnostic.
 func Load(file string, opts Options) (*engine.Suite, *Sources, engine.Diagnostics) {
-	l := &loader{opts: opts, sources: &Sources{files: map[string][]byte{}}, parsed: map[string]*source{}, fileCases: map[string]*engine.Case{}}
-	suite := l.load(file)
-	if l.root != nil {
-		l.sources.Root = l.rootDir
+	session, sources, diags := Open(file, opts)
+	if session == nil {
+		return nil, sources, diags
 	}
-	diags := l.diags.Sorted()
-	if diags.HasErrors() {
-		return nil, l.sources, diags
+	return session.Suite, sources, diags
+}
+
+func newLoader(opts Options) *loader {
+	return &loader{
+		opts: opts, sources: &Sources{files: map[string][]byte{}}, parsed: map[string]*source{}, fileCases: map[string]*engine.Case{}, badCases: map[string]bool{},
+		reads: map[string][]string{}, sums: map[string]engine.Digest{}, trees: map[string]*engine.Tree{}, meter: &meter{},
+		told: map[engine.Severity]int{}, dropped: map[engine.Severity]int{},
 	}
-	return suite, l.sources, diags
 }
 
 type loader struct {
@@ -89,9 +94,21 @@ type loader struct {
 	sources *Sources
 	parsed  map[string]*source
 	diags   engine.Diagnostics
+	reads   map[string][]string      // by benchfile: the files that its expressions read
+	sums    map[string]engine.Digest // of those files
+	pins    map[string]string        // by name of an image, from the lock file
+	trees   map[string]*engine.Tree  // that were read, by what they are of
+	meter   *meter
+	unread  unread // the last file that could not be read
 
+	told, dropped     map[engine.Severity]int      // how many diagnostics were reported, and how many not
+	counted, mistakes int                          // see trouble
+	calls             map[string]function.Function // by name: those that are the same in every file
+
+	scope     *scope                  // of the suite
 	dirs      *[]string               // of all cases, once they were looked for
-	fileCases map[string]*engine.Case // by directory; nil for one that was reported
+	fileCases map[string]*engine.Case // by directory; nil for one that is none
+	badCases  map[string]bool         // those in which something is wrong
 }
 
 // A source is a parsed file.
@@ -109,12 +126,12 @@ func (l *loader) load(file string) *engine.Suite {
 		}
 	}
 	if err != nil {
-		l.report(engine.Diagnostic{Summary: "cannot read the benchfile", Detail: fmt.Sprintf("%s: %v. Give the path of an existing file.", file, cause(err))})
+		l.report(engine.Diagnostic{Rule: "V17", Summary: "cannot read the benchfile", Detail: fmt.Sprintf("%s: %v. Give the path of an existing file.", file, cause(err))})
 		return nil
 	}
 	l.rootDir = l.opts.Root
 	if l.rootDir == "" {
-		l.rootDir = findRoot(filepath.Dir(abs))
+		l.rootDir = FindRoot(filepath.Dir(abs))
 	}
 	if l.rootDir, err = filepath.Abs(l.rootDir); err == nil {
 		var root *os.Root
@@ -123,15 +140,16 @@ func (l *loader) load(file string) *engine.Suite {
 		}
 	}
 	if err != nil {
-		l.report(engine.Diagnostic{Summary: "cannot open the project root", Detail: fmt.Sprintf("%v.", err)})
+		l.report(engine.Diagnostic{Rule: "V17", Summary: "cannot open the project root", Detail: fmt.Sprintf("%s: %v. Give an existing directory with --root.", l.rootDir, cause(err))})
 		return nil
 	}
-	rel, err := filepath.Rel(l.rootDir, abs)
-	if err != nil || !filepath.IsLocal(rel) {
-		l.report(engine.Diagnostic{Summary: "the benchfile lies outside of the project root",
+	rel, ok := inRoot(l.rootDir, abs)
+	if !ok {
+		l.report(engine.Diagnostic{Rule: "V17", Summary: "the benchfile lies outside of the project root",
 			Detail: fmt.Sprintf("%s is not below %s. Move it there, or name another root with --root.", file, l.rootDir)})
 		return nil
 	}
+	l.readLock()
 	main := l.parse(filepath.ToSlash(rel), hcl.Range{})
 	if main == nil {
 		return nil
@@ -139,7 +157,24 @@ func (l *loader) load(file string) *engine.Suite {
 	return l.suite(main)
 }
 
-func findRoot(dir string) string {
+// inRoot is a file relative to the root, whose own path may lead through links.
+func inRoot(root, file string) (string, bool) {
+	rel, err := filepath.Rel(root, file)
+	if err == nil && filepath.IsLocal(rel) {
+		return rel, true
+	}
+	realRoot, err1 := filepath.EvalSymlinks(root)
+	realFile, err2 := filepath.EvalSymlinks(file)
+	if err1 != nil || err2 != nil {
+		return "", false
+	}
+	rel, err = filepath.Rel(realRoot, realFile)
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// FindRoot is the project root of a directory: the nearest one upward that holds
+// "cases" or ".git", else the directory itself.
+func FindRoot(dir string) string {
 	for d := dir; ; d = filepath.Dir(d) {
 		for _, mark := range []string{"cases", ".git"} {
 			if _, err := os.Stat(filepath.Join(d, mark)); err == nil {
@@ -158,24 +193,79 @@ func (l *loader) parse(name string, from hcl.Range) *source {
 		return s
 	}
 	l.parsed[name] = nil
-	text, err := fs.ReadFile(l.root, name)
+	text, err := l.readFile(name)
 	if err != nil {
-		l.errorAt(from, "V17", "cannot read a file", "%s: %v.", name, cause(err))
+		l.unreadable(name, err, from)
 		return nil
 	}
 	l.sources.files[name] = text
-	if len(text) > maxFile {
-		l.errorAt(from, "V01", "file too large", "%s has %d bytes, more than the %d that a benchfile may have.", name, len(text), maxFile)
+	body := l.syntax(name, text)
+	if body == nil {
+		return nil
+	}
+	l.warnOfKeys(name, text)
+	s := &source{path: name, body: body}
+	l.parsed[name] = s
+	return s
+}
+
+// syntax parses a text; nil after reporting why it cannot.
+func (l *loader) syntax(name string, text []byte) *hclsyntax.Body {
+	if at := invalidUTF8(text); at >= 0 {
+		l.notText(name, text, at)
+		return nil
+	}
+	var tooComplex *complexity
+	if errors.As(tooDeep(text), &tooComplex) {
+		tooComplex.rng.Filename = name
+		l.errorAt(tooComplex.rng, "V01", "the file is too complicated", "%s", tooComplex.what)
 		return nil
 	}
 	f, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
-	l.hcl(diags, "V01")
 	if diags.HasErrors() {
+		l.syntaxErrors(name, text, diags)
 		return nil
 	}
-	s := &source{path: name, body: f.Body.(*hclsyntax.Body)}
-	l.parsed[name] = s
-	return s
+	body := f.Body.(*hclsyntax.Body)
+	l.meter.attach(body)
+	return body
+}
+
+// An unread file is one that could not be read.
+type unread struct {
+	path string
+	err  error
+}
+
+// readFile reads a file that people write, and refuses one that they did not.
+func (l *loader) readFile(name string) ([]byte, error) {
+	text, err := l.tryRead(name)
+	if err != nil {
+		l.unread = unread{name, err}
+	}
+	return text, err
+}
+
+func (l *loader) tryRead(name string) ([]byte, error) {
+	info, err := fs.Stat(l.root, name)
+	if err == nil && info.IsDir() {
+		err = errors.New("is a directory")
+	} else if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	if err != nil {
+		return nil, cause(err)
+	}
+	f, err := l.root.Open(name)
+	if err != nil {
+		return nil, cause(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d bytes", maxFile)
+	}
+	return text, cause(err)
 }
 
 // maxFile bounds a benchfile, in bytes. People do not write a megabyte.
@@ -211,10 +301,16 @@ func (l *loader) sourceList() []engine.Source {
 	for name, text := range l.sources.files {
 		out = append(out, engine.Source{Path: name, Sum: digest.Bytes(text)})
 	}
+	for name, sum := range l.sums {
+		if _, ok := l.sources.files[name]; !ok {
+			out = append(out, engine.Source{Path: name, Sum: sum})
+		}
+	}
 	slices.SortFunc(out, func(a, b engine.Source) int { return strings.Compare(a.Path, b.Path) })
 	return out
 }
 
 func pos(r hcl.Range) engine.Pos {
-	return engine.Pos{File: r.Filename, Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte}
+	end := engine.Point{Line: r.End.Line, Column: r.End.Column, Byte: r.End.Byte}
+	return engine.Pos{File: r.Filename, Line: r.Start.Line, Column: r.Start.Column, Byte: r.Start.Byte, End: end}
 }

@@ -74,7 +74,7 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("suite %v, and errors %v", suite, diags.HasErrors())
 		}
 		if suite != nil {
-			_, more := plan.New(suite, nil)
+			_, more := plan.New(suite, nil, plan.Options{})
 			diags = append(diags, more...)
 		}
 		var out bytes.Buffer
@@ -161,7 +161,7 @@ func summaries(diags engine.Diagnostics) (out []string) {
 
 func keys(t *testing.T, s *engine.Suite) map[string]engine.Digest {
 	t.Helper()
-	p, diags := plan.New(s, nil)
+	p, diags := plan.New(s, nil, plan.Options{})
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
@@ -173,7 +173,7 @@ func keys(t *testing.T, s *engine.Suite) map[string]engine.Digest {
 }
 
 func TestLoadWhole(t *testing.T) {
-	suite, sources, diags := lang.Load("testdata/whole.hcl", lang.Options{Root: "testdata", Vars: map[string]string{"trials": "3"}, Version: "0.1.0"})
+	suite, sources, diags := lang.Load("testdata/whole.hcl", lang.Options{Root: "testdata", Vars: map[string]lang.Var{"trials": {Text: "3", File: "--var"}}, Version: "0.1.0"})
 	if len(diags) > 0 {
 		sources.Write(t.Output(), diags, 80, false)
 		t.Fatal("diagnostics")
