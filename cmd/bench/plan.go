@@ -117,7 +117,25 @@ func (a *app) openWork(file string, sf *suiteFlags, sel *selectFlags) (*work, er
 func (a *app) makePlan(w *work) error {
 	p, diags := plan.New(w.suite, w.results, w.options)
 	w.plan = p
+	if p != nil {
+		diags = append(diags, narrowedGates(p)...).Sorted()
+	}
 	return a.show(w.sources, diags)
+}
+
+// narrowedGates notes which gates cannot decide, since only a part of what they
+// read was selected.
+func narrowedGates(p *engine.Plan) engine.Diagnostics {
+	var out engine.Diagnostics
+	for _, g := range p.Suite.Gates {
+		for _, m := range g.Condition.Matrices {
+			if n := p.Left[m]; n > 0 {
+				out = append(out, engine.Diagnostic{Severity: engine.SeverityNote, Subject: g.Pos.Range(), Summary: fmt.Sprintf("gate %q will be inconclusive", g.Name),
+					Detail: fmt.Sprintf("It reads matrix %q, and the selection leaves out %d of its trials.", m, n)})
+			}
+		}
+	}
+	return out
 }
 
 // inputs are what the plan has to be made from again when it is carried out.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -45,6 +46,9 @@ func readPlan(file string) (*plan.Document, error) {
 // be one any more.
 func staleFile(saved *plan.Document, root string) string {
 	for _, f := range saved.Files {
+		if strings.ContainsAny(f.Path, "*?[{") {
+			continue // what a fileset has found: the plan itself will tell
+		}
 		name := filepath.Join(root, filepath.FromSlash(f.Path))
 		var text []byte
 		info, err := os.Lstat(name)

@@ -209,7 +209,7 @@ func (l *loader) text(r hcl.Range) string {
 	if r.End.Byte > len(text) {
 		return ""
 	}
-	return strings.Join(strings.Fields(string(text[r.Start.Byte:r.End.Byte])), " ")
+	return hideKeys(strings.Join(strings.Fields(string(text[r.Start.Byte:r.End.Byte])), " "))
 }
 
 // An edge says that one block waits for another.

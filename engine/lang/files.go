@@ -63,8 +63,12 @@ func leadsOut(err error) bool {
 // exists reports a file of the project that is not there, or is a directory.
 func (b *body) exists(name, p string) {
 	if info, ok := b.stat(p, b.place(name)); ok && info.IsDir() {
-		b.errorAt(b.place(name), "V17", "not a file", "%s is a directory. Name a file.", p)
+		b.notFile(p, b.place(name))
 	}
+}
+
+func (s *scope) notFile(p string, r hcl.Range) {
+	s.errorAt(r, "V17", "not a file", "%s is a directory. Name a file.", p)
 }
 
 // dir reports a directory of the project that is not there, or is a file.
@@ -104,7 +108,7 @@ func (s *scope) file(p string, r hcl.Range) *engine.Tree {
 		return nil
 	}
 	if info.IsDir() {
-		s.errorAt(r, "V17", "not a file", "%s is a directory. Name a file.", p)
+		s.notFile(p, r)
 		return nil
 	}
 	if link, err := fs.Lstat(s.root, p); err == nil && link.Mode()&fs.ModeSymlink != 0 {

@@ -94,12 +94,12 @@ var functionTable = []funcDef{
 	{name: "can", category: "Missing values", params: "expression", result: "bool", doc: "Whether the expression has a value.",
 		example: `can(regex("^[0-9]+$", "12a"))`, gives: `false`, impl: canFunc},
 
-	{name: "tostring", category: "Types", params: "value", result: "string", doc: "The value as a string.",
+	{name: "tostring", category: "Conversions", params: "value", result: "string", doc: "The value as a string.",
 		example: `tostring(0.50)`, gives: `"0.5"`, impl: stdlib.MakeToFunc(cty.String)},
-	{name: "tonumber", category: "Types", params: "value", result: "number", doc: "The value as a number.",
+	{name: "tonumber", category: "Conversions", params: "value", result: "number", doc: "The value as a number.",
 		example: `tonumber("12")`, gives: `12`, impl: stdlib.MakeToFunc(cty.Number)},
-	{name: "tobool", category: "Types", params: "value", result: "bool", doc: "The value as true or false.",
+	{name: "tobool", category: "Conversions", params: "value", result: "bool", doc: "The value as true or false.",
 		example: `tobool("true")`, gives: `true`, impl: stdlib.MakeToFunc(cty.Bool)},
-	{name: "tolist", category: "Types", params: "value", result: "list", doc: "The value as a list whose elements have all one type.",
+	{name: "tolist", category: "Conversions", params: "value", result: "list", doc: "The value as a list whose elements have all one type.",
 		example: `tolist([1, "a"])`, gives: `["1", "a"]`, impl: stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType))},
 }

@@ -119,7 +119,7 @@ func verdict(t *testing.T, a *txtar.Archive, common map[string]string) (string, 
 	}
 	if suite != nil {
 		_, more := plan.New(suite, nil, plan.Options{})
-		diags = append(diags, more...)
+		diags = append(diags, more...).Sorted()
 	}
 	for i := range diags {
 		diags[i].Detail = strings.ReplaceAll(diags[i].Detail, root, "/project")

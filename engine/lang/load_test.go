@@ -222,7 +222,7 @@ func TestRootIsTight(t *testing.T) {
 		suite, sources, diags := lang.Load(file, lang.Options{})
 		var out bytes.Buffer
 		sources.Write(&out, diags, 80, false)
-		if suite != nil || !strings.Contains(out.String(), "invalid function argument") || strings.Contains(out.String(), "TOP") {
+		if suite != nil || !strings.Contains(out.String(), "error:") || strings.Contains(out.String(), "TOP") {
 			t.Errorf("file(%q): got\n%s", arg, &out)
 		}
 	}

@@ -5,12 +5,13 @@ import "slices"
 // A spec says what a block may hold. The decoder is as strict as it, and reads
 // nothing that is not in it; docs/language.md is made from it.
 type spec struct {
-	kind   string
-	label  string // what the label is, such as "name"; empty if there is none
-	doc    string // whole sentences
-	many   bool   // may stand more than once where it is nested
-	attrs  []attr
-	blocks []*spec // nested ones
+	kind    string
+	label   string // what the label is, such as "name"; empty if there is none
+	doc     string // whole sentences
+	many    bool   // may stand more than once where it is nested
+	attrs   []attr
+	blocks  []*spec // nested ones
+	example string  // as it would be written; empty for a nested block
 }
 
 // An attr is an argument of a block.
@@ -108,7 +109,7 @@ var retrySpec = &spec{kind: "retry", doc: "Makes errored attempts again, each in
 	{name: "max_backoff", kind: kDuration, def: "`\"2m\"`", doc: "The longest wait."},
 }}
 
-var suiteSpec = &spec{kind: "suite", label: "name", doc: "Names the suite. A benchfile has exactly one.", attrs: []attr{
+var suiteSpec = &spec{kind: "suite", label: "name", doc: "Names the suite. A benchfile has exactly one.", example: exampleSuite, attrs: []attr{
 	{name: "description", kind: kString, doc: "For people."},
 	{name: "required_version", kind: kString, phase: phaseLiteral, def: "any", doc: "Versions of bench that the suite is written for, such as `\">= 0.1, < 1\"`. It is checked before everything else."},
 	{name: "imports", kind: kGlobs, phase: phaseLiteral, doc: "Files whose blocks are used as if they stood here. They have no suite block and no imports of their own."},
@@ -119,7 +120,7 @@ var suiteSpec = &spec{kind: "suite", label: "name", doc: "Names the suite. A ben
 	{name: "locks", kind: kLocks, doc: "How many trials may hold a named lock at once; a lock that is not listed has 1."},
 }, blocks: []*spec{budgetSpec, retrySpec}}
 
-var variableSpec = &spec{kind: "variable", label: "name", doc: "An input: `var.NAME`. Its value comes from `--var NAME=VALUE`, from a file given with `--var-file`, from the environment as `BENCH_VAR_NAME`, or from the default; the first of these that there is, and the last flag of several.", attrs: []attr{
+var variableSpec = &spec{kind: "variable", label: "name", doc: "An input: `var.NAME`. Its value comes from `--var NAME=VALUE`, from a file given with `--var-file`, from the environment as `BENCH_VAR_NAME`, or from the default; the first of these that there is, and the last flag of several.", example: exampleVariable, attrs: []attr{
 	{name: "type", kind: kType, phase: phaseLiteral, def: "that of the default", doc: "`string`, `number`, `bool`, `list(string)`, `map(number)`, `object({ … })` and so on."},
 	{name: "default", kind: kAny, phase: phaseLiteral, doc: "Without it a value must be given."},
 	{name: "description", kind: kString, phase: phaseLiteral, doc: "For people."},
@@ -129,15 +130,15 @@ var variableSpec = &spec{kind: "variable", label: "name", doc: "An input: `var.N
 	{name: "error_message", kind: kString, required: true, doc: "Whole sentences, shown if it does not hold."},
 }}}}
 
-var localsSpec = &spec{kind: "locals", doc: "Values with a name of their own: `local.NAME`. A file may have several such blocks."}
+var localsSpec = &spec{kind: "locals", doc: "Values with a name of their own: `local.NAME`. A file may have several such blocks.", example: exampleLocals}
 
-var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a provider may use. It is read when a run begins, and never shown, stored, or put into a sandbox. Exactly one of `env` and `file` is given.", attrs: []attr{
+var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a provider may use. It is read when a run begins, and never shown, stored, or put into a sandbox. Exactly one of `env` and `file` is given.", example: exampleSecret, attrs: []attr{
 	{name: "env", kind: kString, phase: phaseLiteral, doc: "Environment variable that holds it."},
 	{name: "file", kind: kPath, phase: phaseLiteral, doc: "File that holds it."},
 	{name: "optional", kind: kBool, phase: phaseLiteral, def: "false", doc: "True: a trial that needs it is an error only if it is missing then."},
 }}
 
-var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`.", attrs: []attr{
+var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`.", example: exampleProvider, attrs: []attr{
 	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
 	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record."},
@@ -151,7 +152,7 @@ var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are
 	{name: "tokens_per_minute", kind: kNumber, doc: "Above 0."},
 }}}}
 
-var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks with.", attrs: []attr{
+var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks with.", example: exampleModel, attrs: []attr{
 	{name: "provider", kind: kRef, to: []string{"provider"}, required: true, doc: "Who is asked."},
 	{name: "id", kind: kString, required: true, doc: "As the provider calls it."},
 	{name: "params", kind: kObject, doc: "Sent with each request, over what the agent sends, such as `{ temperature = 0.2 }`."},
@@ -159,7 +160,7 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 	{name: "tags", kind: kStrings, doc: "For selection."},
 }}
 
-var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in. Exactly one of `image` and `build` is given.", attrs: []attr{
+var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in. Exactly one of `image` and `build` is given.", example: exampleSandbox, attrs: []attr{
 	{name: "image", kind: kString, doc: "Tag or digest of an image. `bench lock` pins tags."},
 	{name: "platform", kind: kString, def: "that of the engine", doc: "Such as `\"linux/amd64\"`."},
 	{name: "cpus", kind: kNumber, def: "1", doc: "Cores of the machine, in parts of one if need be."},
@@ -199,7 +200,7 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 	}},
 }}
 
-var caseSpec = &spec{kind: "case", label: "name", doc: "One task: a prompt, a workspace, and checks that the agent never sees. A file `case.hcl` in a directory below `cases/` holds what stands between the braces; its name is the path of the directory.", attrs: []attr{
+var caseSpec = &spec{kind: "case", label: "name", doc: "One task: a prompt, a workspace, and checks that the agent never sees. A file `case.hcl` in a directory below `cases/` holds what stands between the braces; its name is the path of the directory.", example: exampleCase, attrs: []attr{
 	{name: "description", kind: kString, doc: "For people."},
 	{name: "tags", kind: kStrings, doc: "For selection; lower-case letters, digits, underscores and hyphens."},
 	{name: "prompt", kind: kString, required: true, doc: "What the agent is to do; mostly `file(\"./prompt.md\")`."},
@@ -232,7 +233,7 @@ var caseFileSpec = &spec{
 	blocks: append(slices.Clone(caseSpec.blocks), sandboxSpec),
 }
 
-var agentSpec = &spec{kind: "agent", label: "name", doc: "What is measured. Exactly one of `command` and `builtin` is given. Every trial has `BENCH_CASE`, `BENCH_WORKSPACE`, `BENCH_PROMPT_FILE`, and with a model `BENCH_MODEL`, `BENCH_GATEWAY_URL` and `BENCH_GATEWAY_TOKEN` in its environment.", attrs: []attr{
+var agentSpec = &spec{kind: "agent", label: "name", doc: "What is measured. Exactly one of `command` and `builtin` is given. Every trial has `BENCH_CASE`, `BENCH_WORKSPACE`, `BENCH_PROMPT_FILE`, and with a model `BENCH_MODEL`, `BENCH_GATEWAY_URL` and `BENCH_GATEWAY_TOKEN` in its environment.", example: exampleAgent, attrs: []attr{
 	{name: "command", kind: kCommand, phase: phaseRun, doc: "Runs in the case's sandbox, in the workspace; no shell reads it."},
 	{name: "builtin", kind: kString, doc: "`\"noop\"` does nothing; `\"oracle\"` runs the case's solution; `\"replay\"` applies the snapshot that is stored under the same trial id; `\"react\"` reasons and acts in a loop."},
 	{name: "install", kind: kPath, doc: "A script that is run once on top of the image of each case; or a `build` block."},
@@ -246,7 +247,7 @@ var agentSpec = &spec{kind: "agent", label: "name", doc: "What is measured. Exac
 	limitsSpec,
 }}
 
-var matrixSpec = &spec{kind: "matrix", label: "name", doc: "Crosses cases, agents, models and axes. Each cell is tried once or more.", attrs: []attr{
+var matrixSpec = &spec{kind: "matrix", label: "name", doc: "Crosses cases, agents, models and axes. Each cell is tried once or more.", example: exampleMatrix, attrs: []attr{
 	{name: "cases", kind: kCases, required: true, doc: "Globs over directories below `cases/`, and references to cases of this file. `!` removes; later entries win."},
 	{name: "tags", kind: kStrings, doc: "Of those cases, the ones that have any of the plain tags, if there are some, and none of those with `!`."},
 	{name: "agents", kind: kRefs, to: []string{"agent"}, required: true, doc: "Who is measured."},
@@ -282,15 +283,15 @@ var matrixSpec = &spec{kind: "matrix", label: "name", doc: "Crosses cases, agent
 	matrixLimitsSpec, budgetSpec, retrySpec,
 }}
 
-var gateSpec = &spec{kind: "gate", label: "name", doc: "Reads results, and decides whether they are good enough. A gate over an incomplete matrix, or over something unknown, is inconclusive.", attrs: []attr{
-	{name: "condition", kind: kBool, phase: phaseResult, required: true, doc: "Reads at least one result, such as `matrix.NAME.pass_rate >= 0.9`."},
+var gateSpec = &spec{kind: "gate", label: "name", doc: "Reads results, and decides whether they are good enough. A gate over an incomplete matrix, or over something unknown, is inconclusive.", example: exampleGate, attrs: []attr{
+	{name: "condition", kind: kBool, phase: phaseResult, required: true, doc: "True if it passes. It reads at least one result, such as `matrix.NAME.pass_rate >= 0.9`."},
 	{name: "message", kind: kString, phase: phaseResult, def: "what was compared", doc: "Shown if it does not pass."},
 	{name: "severity", kind: kString, def: "`\"error\"`", doc: "`\"warning\"` never changes the exit code."},
 	{name: "allow_incomplete", kind: kBool, def: "false", doc: "True: the gate decides from the trials that there are."},
 	{name: "if", kind: kBool, def: "true", doc: "False: the gate is skipped."},
 }}
 
-var reportSpec = &spec{kind: "report", label: "format", doc: "A document about the run: `junit`, `markdown` or `json`. It is written whatever happened.", attrs: []attr{
+var reportSpec = &spec{kind: "report", label: "format", doc: "A document about the run: `junit`, `markdown` or `json`. It is written whatever happened.", example: exampleReport, attrs: []attr{
 	{name: "path", kind: kPath, required: true, doc: "Where to; not below `cases/`, and each report to a file of its own."},
 	{name: "matrices", kind: kRefs, to: []string{"matrix"}, def: "all", doc: "Which trials."},
 	{name: "rows", kind: kStrings, def: "`[\"agent\", \"model\"]`", doc: "What the rows of tables stand for: `case`, `category`, `agent`, `model`, `tag`, `axis.NAME`."},

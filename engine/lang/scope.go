@@ -648,7 +648,11 @@ func (s *scope) failedRead(call hclsyntax.FunctionCallDiagExtra, d *hcl.Diagnost
 		s.hcl(hcl.Diagnostics{d}, "V17")
 		return
 	}
-	if _, ok := s.stat(s.unread.path, *d.Subject); ok {
+	switch info, ok := s.stat(s.unread.path, *d.Subject); {
+	case !ok:
+	case info.IsDir():
+		s.notFile(s.unread.path, *d.Subject)
+	default:
 		s.unreadable(s.unread.path, s.unread.err, *d.Subject)
 	}
 }

@@ -37,7 +37,13 @@ func (c *cell) id() engine.TrialID {
 // excluded, then the included.
 func (b *builder) cross() []*cell {
 	var all []*cell
+	trials := 0.0
 	for _, m := range b.plan.Suite.Matrices {
+		if trials += howMany(m); trials > maxTrials {
+			b.report(engine.SeverityError, "V10", m.Pos, "too many trials",
+				"With matrix %q the suite has %.0f trials, and a plan holds at most %d. Cross less, or divide the suite.", m.Name, trials, maxTrials)
+			return nil
+		}
 		points := pointsOf(m.Axes)
 		cells := b.exclude(m, crossed(m, m.Cases, m.Agents, m.Models, points, m.Trials))
 		cells = b.include(m, cells, points)
@@ -47,6 +53,36 @@ func (b *builder) cross() []*cell {
 		all = append(all, cells...)
 	}
 	return all
+}
+
+// maxTrials bounds a plan. More are a mistake in a product, and would fill the
+// memory before anybody could say so.
+const maxTrials = 1_000_000
+
+// howMany counts the trials of a matrix, those that it excludes among them,
+// without making any. It is a float, since the product of a mistake may be larger
+// than any integer.
+func howMany(m *engine.Matrix) float64 {
+	points := 1.0
+	for _, a := range m.Axes {
+		points *= float64(len(a.Values))
+	}
+	cells := func(cases, models int, agents []*engine.Agent) float64 {
+		n := 0.0
+		for _, a := range agents {
+			if a.NeedsModel {
+				n += float64(models)
+			} else {
+				n++
+			}
+		}
+		return n * float64(cases) * points
+	}
+	total := cells(len(m.Cases), len(m.Models), m.Agents) * float64(m.Trials)
+	for _, i := range m.Include {
+		total += cells(len(i.Cases), len(i.Models), i.Agents) * float64(i.Trials)
+	}
+	return total
 }
 
 // pointsOf crosses axes, the first one slowest. Without an axis there is one

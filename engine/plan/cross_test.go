@@ -174,3 +174,19 @@ func TestFunctionsThatFail(t *testing.T) {
 		t.Errorf("plan %v; diagnostics (-want +got):\n%s", p, diff)
 	}
 }
+
+// A product that nobody meant is refused before it fills the memory.
+func TestTooManyTrials(t *testing.T) {
+	m := &engine.Matrix{Name: "m", Cases: []*engine.Case{newCase("a")}, Agents: []*engine.Agent{builtin("noop", engine.BuiltinNoop)}, Trials: 1}
+	for i := range 20 {
+		axis := &engine.Axis{Name: fmt.Sprintf("a%d", i)}
+		for v := range 100 {
+			axis.Values = append(axis.Values, engine.AxisValue{Name: fmt.Sprint(v), Value: json.RawMessage(fmt.Sprint(v))})
+		}
+		m.Axes = append(m.Axes, axis)
+	}
+	p, diags := plan.New(suiteOf(m), nil, plan.Options{})
+	if p != nil || len(diags) != 1 || diags[0].Rule != "V10" || diags[0].Summary != "too many trials" {
+		t.Errorf("got %v", diags)
+	}
+}

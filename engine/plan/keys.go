@@ -189,9 +189,9 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 		AddJSON("sandbox.gpus", s.GPUs).
 		Add("sandbox.network", string(s.Network)).
 		Add("sandbox.allow_hosts", listOrNone(s.Allow)).
-		Add("sandbox.env", mapOrNone(s.Env)).
 		AddJSON("sandbox.user", s.User).
 		Add("sandbox.workdir", s.Workdir)
+	addEnv(b, "sandbox", s.Env)
 	for _, m := range s.Mounts {
 		name := "sandbox.mount." + m.Target
 		b.Add(name+".source", m.Source).AddJSON(name+".read_only", m.ReadOnly)
@@ -199,11 +199,11 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 	for _, v := range s.Services {
 		name := "sandbox.service." + v.Name
 		b.AddSum(name+".image", imageKey(v.Image, s.Platform).Sum).
-			Add(name+".env", mapOrNone(v.Env)).
 			Add(name+".command", listOrNone(v.Command)).
 			Add(name+".memory", wholeOrNone(v.Memory)).
 			Add(name+".ready", listOrNone(v.Ready)).
 			Add(name+".timeout", v.Timeout.String())
+		addEnv(b, name, v.Env)
 	}
 }
 
@@ -218,12 +218,20 @@ func (k *keys) check(c *engine.Case, run engine.Digest) engine.Key {
 		for _, check := range c.Checks {
 			name := "check." + check.Name
 			addScript(b, name, &check.Script)
-			b.Add(name+".timeout", check.Timeout.String()).AddJSON(name+".weight", check.Weight).Add(name+".env", mapOrNone(check.Env))
+			b.Add(name+".timeout", check.Timeout.String()).AddJSON(name+".weight", check.Weight)
+			addEnv(b, name, check.Env)
 		}
 		base = new(b.Key())
 		k.checks[c] = base
 	}
 	return digest.Over(base).Grow(1).AddSum("run", run).Key()
+}
+
+// addEnv gives each variable a part of its own, so that a plan can name it.
+func addEnv(b *digest.KeyBuilder, owner string, env map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		b.Add(owner+".env."+name, env[name])
+	}
 }
 
 func addScript(b *digest.KeyBuilder, name string, s *engine.Script) {

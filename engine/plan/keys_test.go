@@ -121,14 +121,14 @@ func TestKeys(t *testing.T) {
 		{"gpus", func(w *world) { w.box.GPUs++ }, "sandbox.gpus", ""},
 		{"network", func(w *world) { w.box.Network = engine.NetworkNone }, "sandbox.network", ""},
 		{"allow_hosts", func(w *world) { w.box.Allow = append(w.box.Allow, "x") }, "sandbox.allow_hosts", ""},
-		{"env of the sandbox", func(w *world) { w.box.Env["A"] = "2" }, "sandbox.env", ""},
+		{"env of the sandbox", func(w *world) { w.box.Env["A"] = "2" }, "sandbox.env.A", ""},
 		{"user", func(w *world) { w.box.User.GID++ }, "sandbox.user", ""},
 		{"workdir", func(w *world) { w.box.Workdir = "/x" }, "sandbox.workdir", ""},
 		{"mount: source", func(w *world) { w.box.Mounts[0].Source = "x" }, "sandbox.mount./data.source", ""},
 		{"mount: read_only", func(w *world) { w.box.Mounts[0].ReadOnly = false }, "sandbox.mount./data.read_only", ""},
 		{"mount: target", func(w *world) { w.box.Mounts[0].Target = "/x" }, "sandbox.mount./data.read_only sandbox.mount./data.source sandbox.mount./x.read_only sandbox.mount./x.source", ""},
 		{"service: image", func(w *world) { w.box.Services[0].Image.Ref = "x" }, "sandbox.service.db.image", ""},
-		{"service: env", func(w *world) { w.box.Services[0].Env["P"] = "2" }, "sandbox.service.db.env", ""},
+		{"service: env", func(w *world) { w.box.Services[0].Env["P"] = "2" }, "sandbox.service.db.env.P", ""},
 		{"service: command", func(w *world) { w.box.Services[0].Command = nil }, "sandbox.service.db.command", ""},
 		{"service: memory", func(w *world) { w.box.Services[0].Memory = 0 }, "sandbox.service.db.memory", ""},
 		{"service: ready", func(w *world) { w.box.Services[0].Ready = nil }, "sandbox.service.db.ready", ""},
@@ -176,8 +176,8 @@ func TestKeys(t *testing.T) {
 		{"check: files", func(w *world) { w.c.Checks[0].Script.Files = tree(t, "c=other") }, "", "check.c.files"},
 		{"check: timeout", func(w *world) { w.c.Checks[0].Timeout++ }, "", "check.c.timeout"},
 		{"check: weight", func(w *world) { w.c.Checks[0].Weight++ }, "", "check.c.weight"},
-		{"check: env", func(w *world) { w.c.Checks[0].Env["C"] = "2" }, "", "check.c.env"},
-		{"another check", func(w *world) { w.c.Checks = append(w.c.Checks, &engine.Check{Name: "d"}) }, "", "check.d.command check.d.env check.d.files check.d.timeout check.d.weight"},
+		{"check: env", func(w *world) { w.c.Checks[0].Env["C"] = "2" }, "", "check.c.env.C"},
+		{"another check", func(w *world) { w.c.Checks = append(w.c.Checks, &engine.Check{Name: "d"}) }, "", "check.d.command check.d.files check.d.timeout check.d.weight"},
 	} {
 		w := newWorld(t)
 		tt.change(w)

@@ -15,7 +15,7 @@ variable "trials" {
 
 locals {
   label = "${suite.name}-${var.trials}"
-  tests = ["test", "-f"]
+  tests = ["grep", "-q"]
 }
 
 sandbox "box" {
@@ -44,7 +44,7 @@ case "group/one" {
     command = ["true"]
   }
   check "file" {
-    command = concat(local.tests, ["hello.txt"])
+    command = concat(local.tests, ["hello", "hello.txt"])
     timeout = "1m"
     weight  = 2
     env     = { LEVEL = 3 }
