@@ -160,13 +160,15 @@ func ParseTrialID(s string) (TrialID, error) {
 	return TrialID{Matrix: matrix, Case: name, Agent: agent, Model: model, Axes: axes, N: n}, nil
 }
 
+var flatten = strings.NewReplacer("/", ".", "@", ".", "+", ".", ",", ".", "=", "-", "#", ".")
+
 // Dir is the name of the directory that holds the trial's results: readable,
 // at most 109 bytes, and without a clash even for ids that look alike once
 // their separators are gone.
 func (id TrialID) Dir() string {
 	s := id.String()
 	sum := sha256.Sum256([]byte(s))
-	flat := strings.NewReplacer("/", ".", "@", ".", "+", ".", ",", ".", "=", "-", "#", ".").Replace(s)
+	flat := flatten.Replace(s)
 	return flat[:min(len(flat), 100)] + "-" + hex.EncodeToString(sum[:4])
 }
 

@@ -59,14 +59,14 @@ func (a *app) plan(file string, f *planFlags) error {
 	if err := a.show(w.sources, a.tooLargeHere(w.plan)); err != nil {
 		return err
 	}
-	doc := plan.NewDocument(w.plan, w.inputs(), engine.Version{Bench: version, Commit: commit})
+	write := func(out io.Writer) error { return plan.NewDocument(w.plan, w.inputs(), thisVersion()).Write(out) }
 	if f.out != "" {
-		if err := writeFile(f.out, doc.Write); err != nil {
+		if err := writeFile(f.out, write); err != nil {
 			return cannot(err)
 		}
 	}
 	if f.json {
-		err = doc.Write(a.stdout)
+		err = write(a.stdout)
 	} else {
 		err = writePlan(a.stdout, w.plan, f.long)
 	}

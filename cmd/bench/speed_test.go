@@ -71,7 +71,7 @@ func command(b *testing.B, args ...string) string {
 	return out.String()
 }
 
-// wideSuite crosses cases and agents, whose commands differ from trial to trial.
+// wideSuite crosses cases and agents, whose commands differ from case to case.
 func wideSuite(cases, agents, trials int) string {
 	var b strings.Builder
 	b.WriteString("suite \"wide\" {}\nsandbox \"box\" { image = \"debian\" }\n")
@@ -81,7 +81,7 @@ func wideSuite(cases, agents, trials int) string {
 		refs = append(refs, fmt.Sprintf("case.case%d", i))
 	}
 	for i := range agents {
-		fmt.Fprintf(&b, "agent \"agent%d\" {\n  command = [\"agent\", trial.prompt_file, \"${trial.case}-${trial.n}\"]\n  needs_model = false\n}\n", i)
+		fmt.Fprintf(&b, "agent \"agent%d\" {\n  command = [\"agent\", trial.prompt_file, trial.case]\n  needs_model = false\n}\n", i)
 	}
 	fmt.Fprintf(&b, "matrix \"m\" {\n  cases = [%s]\n  agents = [agent.*]\n  trials = %d\n}\n", strings.Join(refs, ", "), trials)
 	return b.String()

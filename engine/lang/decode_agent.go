@@ -185,8 +185,10 @@ func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
 	if words != nil && !b.checkWords("command", knownWords(now)) {
 		words = nil
 	}
+	names := mentioned(command)
 	vars := func(engine.TrialValues) (cty.Value, error) { return cty.MapValEmpty(cty.String), nil }
 	if env, ok := b.expr("env", kMap); ok {
+		names = append(names, mentioned(env)...)
 		var now cty.Value
 		if vars, now = b.perTrial(env, phaseRun, cty.Map(cty.String)); vars != nil {
 			b.checkEnv("env", knownVars(now))
@@ -196,7 +198,7 @@ func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
 		return nil
 	}
 	where := command.Range()
-	return func(t engine.TrialValues) (engine.Invocation, error) {
+	return remember(names, func(t engine.TrialValues) (engine.Invocation, error) {
 		var inv engine.Invocation
 		list, err := words(t)
 		if err != nil {
@@ -210,7 +212,7 @@ func (b *body) bind() func(engine.TrialValues) (engine.Invocation, error) {
 			return inv, fmt.Errorf("%s: %w", at(where), err)
 		}
 		return inv, nil
-	}
+	})
 }
 
 // fill takes the values of command and env into an invocation, and names what of

@@ -26,12 +26,24 @@ func (s *scope) inlineCase(name string) {
 	s.cases[name] = s.open(block, caseSpec).caseBody(name, "")
 }
 
+// caseAllowance is what a case file may cost the meter, beside what all expressions
+// of the suite may cost together. Most cost a tenth of it.
+const caseAllowance = 16 << 10
+
 // caseFile decodes a case.hcl in a scope of its own.
 func (l *loader) caseFile(dir string) *engine.Case {
-	src := l.parse(path.Join(dir, "case.hcl"), hcl.Range{})
+	before := l.meter.used.Load()
+	defer func() {
+		if !l.meter.spent() {
+			l.meter.used.Add(-min(l.meter.used.Load()-before, caseAllowance))
+		}
+	}()
+	file := path.Join(dir, "case.hcl")
+	src := l.parse(file, hcl.Range{})
 	if src == nil {
 		return nil
 	}
+	defer delete(l.parsed, file) // nobody reads it again, and there may be very many
 	s := newScope(l)
 	s.read = []string{src.path}
 	for _, block := range src.body.Blocks {

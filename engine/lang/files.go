@@ -83,6 +83,11 @@ func (s *scope) dir(p string, r hcl.Range) bool {
 
 // tree reads a directory of the project, or a single file.
 func (s *scope) tree(p string, r hcl.Range) *engine.Tree {
+	for _, key := range []string{"directory " + p, "file " + p} {
+		if t, ok := s.trees[key]; ok {
+			return t
+		}
+	}
 	info, ok := s.stat(p, r)
 	if !ok {
 		return nil

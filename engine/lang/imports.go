@@ -36,6 +36,8 @@ func (s *scope) include(from string, a *hclsyntax.Attribute) {
 	for _, item := range items {
 		v, diags := item.Value(nil)
 		switch {
+		case s.meter.spent():
+			s.reportSpent()
 		case diags.HasErrors():
 			s.errorAt(item.Range(), "V08", "an import must be a literal string", "Imports are read before any value is known. Write the path itself.")
 		case v.IsNull() || v.Type() != cty.String:

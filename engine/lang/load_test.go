@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
@@ -47,84 +45,6 @@ func seeds(tb testing.TB) map[string][]byte {
 			tb.Fatal(err)
 		}
 		out[f] = text
-	}
-	return out
-}
-
-// FuzzLoad reads arbitrary bytes as a benchfile. Nothing may panic or hang, and
-// every diagnostic must be fit to be shown.
-func FuzzLoad(f *testing.F) {
-	for _, text := range seeds(f) {
-		f.Add(text)
-	}
-	root := project(f, map[string]string{
-		"cases/a/case.hcl":  "prompt = \"p\"\nsandbox = sandbox.s\nsandbox \"s\" { image = \"i\" }\ncheck \"c\" { command = [\"true\"] }\n",
-		"cases/README":      "",
-		"agents/broken.hcl": "agent \"x\" {",
-	})
-	f.Fuzz(func(t *testing.T, text []byte) {
-		file := filepath.Join(root, "suite.hcl")
-		if err := os.WriteFile(file, text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		done := time.AfterFunc(20*time.Second, func() { panic("lang: Load hangs") })
-		defer done.Stop()
-		suite, sources, diags := lang.Load(file, lang.Options{Root: root, Version: "0.1.0"})
-		if (suite == nil) != diags.HasErrors() {
-			t.Errorf("suite %v, and errors %v", suite, diags.HasErrors())
-		}
-		if suite != nil {
-			_, more := plan.New(suite, nil, plan.Options{})
-			diags = append(diags, more...)
-		}
-		var out bytes.Buffer
-		if err := sources.Write(&out, diags, 80, true); err != nil {
-			t.Error(err)
-		}
-		for _, d := range diags {
-			if d.Summary == "" || strings.HasSuffix(d.Summary, ".") || d.Severity == "" {
-				t.Errorf("odd diagnostic %+v", d)
-			}
-		}
-		if bytes.ContainsAny(bytes.ReplaceAll(out.Bytes(), []byte("\x1b["), nil), "\x1b\x00\r\x08") {
-			t.Errorf("control characters reach the terminal: %q", out.Bytes())
-		}
-	})
-}
-
-// FuzzFormat checks that formatting changes nothing but white space, and that
-// there is nothing left to do after it.
-func FuzzFormat(f *testing.F) {
-	for _, text := range seeds(f) {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		once, _, diags := lang.Format("f", text)
-		if diags.HasErrors() {
-			if once != nil {
-				t.Errorf("errors, and the text %q", once)
-			}
-			return
-		}
-		twice, _, diags := lang.Format("f", once)
-		if len(diags) > 0 {
-			t.Fatalf("the formatted file does not parse: %v\n%s", diags, once)
-		}
-		if diff := cmp.Diff(string(once), string(twice)); diff != "" {
-			t.Errorf("formatted twice (-once +twice):\n%s", diff)
-		}
-		if diff := cmp.Diff(tokens(t, text), tokens(t, once)); diff != "" {
-			t.Errorf("tokens (-before +after):\n%s", diff)
-		}
-	})
-}
-
-// tokens are those of a file, without white space at their ends.
-func tokens(t *testing.T, text []byte) (out []string) {
-	t.Helper()
-	list, _ := hclsyntax.LexConfig(text, "f", hcl.InitialPos)
-	for _, tok := range list {
-		out = append(out, strings.TrimSpace(string(tok.Bytes)))
 	}
 	return out
 }

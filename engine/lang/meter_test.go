@@ -173,7 +173,7 @@ func TestBounds(t *testing.T) {
 			var suite *engine.Suite
 			var diags engine.Diagnostics
 			var out string
-			bounded(t, 5*time.Second, 1500, func() {
+			bounded(t, 5*time.Second, 2500, func() {
 				suite, diags, out = loadText(t, strings.Replace("suite \"bounds\" {}\n"+tt.text, "suite \"bounds\" {}\n\xef\xbb\xbf", "\xef\xbb\xbfsuite \"bounds\" {}\n", 1), nil)
 			})
 			if suite != nil {

@@ -218,7 +218,7 @@ func ctyWords(t cty.Type) string {
 	case t.IsMapType() && t.ElementType().IsPrimitiveType():
 		return "map of " + ctyWords(t.ElementType()) + "s"
 	case t.IsMapType():
-		return "map of " + ctyWords(t.ElementType())
+		return "map of " + strings.Replace(ctyWords(t.ElementType()), "object", "objects", 1)
 	case t.IsObjectType():
 		names := slices.Sorted(maps.Keys(t.AttributeTypes()))
 		return "object: `" + strings.Join(names, "`, `") + "`"

@@ -95,14 +95,14 @@ var matrixLimitsSpec = &spec{kind: "limits", doc: limitsSpec.doc, attrs: limitAt
 
 func limitAttrs(p phase) []attr {
 	return []attr{
-		{name: "wall_clock", kind: kDuration, phase: p, def: "`\"30m\"`", doc: "Time that the agent works. Waiting for a provider's rate limit is not counted."},
+		{name: "wall_clock", kind: kDuration, phase: p, def: "`\"30m\"`, where none of the three says", doc: "Time that the agent works. Waiting for a provider's rate limit is not counted."},
 		{name: "tokens", kind: kNumber, phase: p, doc: "Tokens in and out."},
 		{name: "cost", kind: kNumber, phase: p, doc: "In USD. All models involved need a price."},
 		{name: "turns", kind: kNumber, phase: p, doc: "Requests to the model."},
 	}
 }
 
-var retrySpec = &spec{kind: "retry", doc: "Makes errored attempts again, each in a fresh sandbox. Verdicts are never retried.", attrs: []attr{
+var retrySpec = &spec{kind: "retry", doc: "Makes errored attempts again, each in a fresh sandbox. Verdicts are never retried. What the block of a matrix does not say is as the suite says.", attrs: []attr{
 	{name: "attempts", kind: kNumber, def: "2", doc: "The first one included."},
 	{name: "on", kind: kStrings, def: "all four", doc: "Which reasons of errored: `\"image\"`, `\"sandbox\"`, `\"provider\"`, `\"host\"`. The others would only come to the same."},
 	{name: "backoff", kind: kDuration, def: "`\"5s\"`", doc: "Wait before the second attempt; it doubles with each, with some jitter."},
@@ -130,7 +130,7 @@ var variableSpec = &spec{kind: "variable", label: "name", doc: "An input: `var.N
 	{name: "error_message", kind: kString, required: true, doc: "Whole sentences, shown if it does not hold."},
 }}}}
 
-var localsSpec = &spec{kind: "locals", doc: "Values with a name of their own: `local.NAME`. A file may have several such blocks.", example: exampleLocals}
+var localsSpec = &spec{kind: "locals", doc: "Values with a name of their own: `local.NAME`. All of them are of the phase S. A file may have several such blocks.", example: exampleLocals}
 
 var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a provider may use. It is read when a run begins, and never shown, stored, or put into a sandbox. Exactly one of `env` and `file` is given.", example: exampleSecret, attrs: []attr{
 	{name: "env", kind: kString, phase: phaseLiteral, doc: "Environment variable that holds it."},
@@ -229,7 +229,7 @@ var caseSpec = &spec{kind: "case", label: "name", doc: "One task: a prompt, a wo
 // caseFileSpec is the body of a case as a file of its own.
 var caseFileSpec = &spec{
 	kind:   "case file",
-	attrs:  append(slices.Clone(caseSpec.attrs), attr{name: "imports", kind: kGlobs, phase: phaseLiteral, doc: "Files whose sandboxes it uses."}),
+	attrs:  append(slices.Clone(caseSpec.attrs), attr{name: "imports", kind: kGlobs, phase: phaseLiteral, doc: "Files whose sandboxes, variables and locals it uses."}),
 	blocks: append(slices.Clone(caseSpec.blocks), sandboxSpec),
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -38,14 +39,15 @@ type scope struct {
 	lost    map[string]bool // "agent.x": it was declared in a way that was refused
 	broken  map[string]bool // "agent.x": something in its block is wrong
 
-	read    []string                   // the benchfiles that it is made from
-	known   Results                    // nil while nothing has run
-	types   map[string]cty.Type        // of results, by matrix
-	retry   engine.Retry               // of the suite
-	axesOf  []*engine.Axis             // of the matrix that is being decoded; nil elsewhere
-	asksFor map[string][]hcl.Traversal // by agent: the uses of trial.axis that must have an axis
-	layers  map[string]hcl.Range       // by agent: where its build context is written
-	reading string                     // what is being evaluated, in words: "image"
+	read    []string                                // the benchfiles that it is made from
+	known   Results                                 // nil while nothing has run
+	types   map[string]cty.Type                     // of results, by matrix
+	retry   engine.Retry                            // of the suite
+	axesOf  []*engine.Axis                          // of the matrix that is being decoded; nil elsewhere
+	asksFor map[string][]hcl.Traversal              // by agent: the uses of trial.axis that must have an axis
+	layers  map[string]hcl.Range                    // by agent: where its build context is written
+	reading string                                  // what is being evaluated, in words: "image"
+	calling map[string]map[string]function.Function // by file: what can be called in it
 }
 
 func newScope(l *loader) *scope {
@@ -72,6 +74,7 @@ func newScope(l *loader) *scope {
 		types:   map[string]cty.Type{},
 		asksFor: map[string][]hcl.Traversal{},
 		layers:  map[string]hcl.Range{},
+		calling: map[string]map[string]function.Function{},
 	}
 }
 
@@ -251,7 +254,7 @@ func inOrder(attrs hclsyntax.Attributes) []*hclsyntax.Attribute {
 // context resolves every name that an expression uses. Names of its own phase
 // and later values are unknown, of the right type.
 func (s *scope) context(e hcl.Expression, p phase) (*hcl.EvalContext, bool) {
-	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: s.functions(e.Range().Filename)}
+	ctx := &hcl.EvalContext{Variables: map[string]cty.Value{}, Functions: s.functionsOf(e.Range().Filename)}
 	ok := true
 	names := named{}
 	for _, t := range e.Variables() {
@@ -300,6 +303,14 @@ func (n named) into(variables map[string]cty.Value) {
 			variables[root] = cty.ObjectVal(values)
 		}
 	}
+}
+
+// functionsOf are the functions that can be called in a file.
+func (s *scope) functionsOf(file string) map[string]function.Function {
+	if s.calling[file] == nil {
+		s.calling[file] = s.functions(file)
+	}
+	return s.calling[file]
 }
 
 // resolve looks up what one traversal names, and adds it to the values of its root.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -134,10 +135,42 @@ func (s *scope) perTrial(e hcl.Expression, p phase, want cty.Type) (each trialFu
 	}
 	secret := holdsSensitive(ctx)
 	delete(ctx.Variables, "trial")
+	if words, ok := hcl.UnwrapExpression(e).(*hclsyntax.TupleConsExpr); ok && want.Equals(cty.List(cty.String)) {
+		return s.wordByWord(words.Exprs, ctx, secret), now
+	}
+	return s.later(e, ctx, want, secret), now
+}
+
+// wordByWord evaluates each element of a list by itself: most words of a command
+// are the same for all trials.
+func (s *scope) wordByWord(words []hclsyntax.Expression, ctx *hcl.EvalContext, secret bool) trialFunc {
+	each := make([]trialFunc, len(words))
+	for i, w := range words {
+		each[i] = s.later(w, ctx, cty.String, secret)
+	}
+	return func(t engine.TrialValues) (cty.Value, error) {
+		out := make([]cty.Value, len(each))
+		for i, f := range each {
+			v, err := f(t)
+			if err != nil {
+				return v, err
+			}
+			out[i] = v
+		}
+		return cty.ListVal(out), nil
+	}
+}
+
+// later evaluates an expression, which was checked before, for one trial.
+func (s *scope) later(e hcl.Expression, ctx *hcl.EvalContext, want cty.Type, secret bool) trialFunc {
+	names := mentioned(e)
 	return remember(names, func(t engine.TrialValues) (cty.Value, error) {
 		s.meter.refill() // the reading of the suite is over
-		child := ctx.NewChild()
-		child.Variables = map[string]cty.Value{"trial": trialValue(t, names)}
+		child := ctx
+		if len(names) > 0 {
+			child = ctx.NewChild()
+			child.Variables = map[string]cty.Value{"trial": trialValue(t, names)}
+		}
 		v, diags := e.Value(child)
 		if diags.HasErrors() {
 			if secret {
@@ -150,7 +183,7 @@ func (s *scope) perTrial(e hcl.Expression, p phase, want cty.Type) (each trialFu
 			return out, fmt.Errorf("%s: %s is expected here", at(e.Range()), describeType(want))
 		}
 		return out, nil
-	}), now
+	})
 }
 
 // hasHole reports a null in a list or a map, as far as it is known.
@@ -247,27 +280,29 @@ func allTrialNames() map[string]bool {
 	return out
 }
 
-// remember keeps the values of a function of some attributes. A plan has many
-// trials, and few different values of most attributes.
-func remember(names []string, f trialFunc) trialFunc {
+// remember keeps what a function of some attributes has given. A plan has many
+// trials, and few different values of most attributes. Nobody changes a value
+// that it gives.
+func remember[T any](names []string, f func(engine.TrialValues) (T, error)) func(engine.TrialValues) (T, error) {
 	if slices.Contains(names, "n") || slices.Contains(names, "seed") {
 		return f
 	}
 	var mu sync.Mutex
-	known := map[string]cty.Value{}
-	return func(t engine.TrialValues) (cty.Value, error) {
-		var key strings.Builder
-		for _, n := range names {
-			fmt.Fprintf(&key, "%q,", trialKey(t, n))
-		}
+	known := map[string]T{}
+	var key []byte
+	return func(t engine.TrialValues) (T, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if v, ok := known[key.String()]; ok {
+		key = key[:0]
+		for _, n := range names {
+			key = strconv.AppendQuote(key, trialKey(t, n))
+		}
+		if v, ok := known[string(key)]; ok {
 			return v, nil
 		}
 		v, err := f(t)
 		if err == nil && len(known) < 10_000 {
-			known[key.String()] = v
+			known[string(key)] = v
 		}
 		return v, err
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"github.com/ml-dev-bench/bench/engine"
 )
 
@@ -56,7 +58,13 @@ func (c *changes) once(thing any, ask func() bool) bool {
 
 // benchfile: the file itself, or one that its expressions read.
 func (c *changes) benchfile(file string) bool {
-	return c.files[file] || slices.ContainsFunc(c.reads[file], func(f string) bool { return c.files[f] })
+	return c.files[file] || slices.ContainsFunc(c.reads[file], c.read)
+}
+
+// read: a file that an expression reads, or one that a pattern in it matches or
+// has matched.
+func (c *changes) read(name string) bool {
+	return c.files[name] || strings.ContainsAny(name, `*?[{`) && slices.ContainsFunc(c.list, func(f string) bool { return doublestar.MatchUnvalidated(name, f) })
 }
 
 func (c *changes) inCase(k *engine.Case) bool {

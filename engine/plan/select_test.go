@@ -172,7 +172,7 @@ func TestChanged(t *testing.T) {
 	one.Pos, two.Pos = at("one.hcl"), at("two.hcl")
 	s := suiteOf(one, two)
 	s.Pos = at("suite.hcl")
-	s.Reads = map[string][]string{"cases/files/case.hcl": {"texts/files.md"}, "shared.hcl": {"texts/inline.md"}, "agents/plain.hcl": {"texts/plain.md"}, "two.hcl": {"texts/two.md"}}
+	s.Reads = map[string][]string{"cases/files/case.hcl": {"texts/files.md"}, "shared.hcl": {"texts/inline.md"}, "agents/plain.hcl": {"texts/plain.md"}, "two.hcl": {"texts/two.md", "lists/**/*.csv"}}
 
 	const caseFiles, caseInline = "one/files@layered+gpt#1 one/files@plain#1", "one/inline@layered+gpt#1 one/inline@plain#1 two/inline@plain#1"
 	const agentLayered, agentPlain = "one/files@layered+gpt#1 one/inline@layered+gpt#1", "one/files@plain#1 one/inline@plain#1 two/inline@plain#1"
@@ -202,6 +202,8 @@ func TestChanged(t *testing.T) {
 		"texts/plain.md":         agentPlain,
 		"two.hcl":                "two/inline@plain#1",
 		"texts/two.md":           "two/inline@plain#1",
+		"lists/a/gone.csv":       "two/inline@plain#1",
+		"lists/a/gone.txt":       "",
 		"suite.hcl":              all,
 		"bench.lock.hcl":         all,
 		"README.md":              "",
