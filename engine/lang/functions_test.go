@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -261,12 +260,8 @@ func TestFilesetOfManyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start := time.Now()
 	if got := valueOf(t, l, `length(fileset("data/**/*.json"))`); got.AsBigFloat().String() != "100000" {
 		t.Errorf("got %s files", got.AsBigFloat())
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("it took %s", took)
 	}
 }
 

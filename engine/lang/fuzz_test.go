@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
@@ -123,9 +124,33 @@ func loaded(t *testing.T, file string, opts lang.Options) *engine.Suite {
 	return suite
 }
 
+// mistakes are the benchfiles of the rules, each of which breaks one.
+func mistakes(tb testing.TB) (out [][]byte) {
+	tb.Helper()
+	archives, err := filepath.Glob("testdata/rules/*.txtar")
+	if err != nil || len(archives) == 0 {
+		tb.Fatalf("no archives (%v)", err)
+	}
+	for _, file := range archives {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, f := range a.Files {
+			if strings.HasSuffix(f.Name, ".hcl") {
+				out = append(out, f.Data)
+			}
+		}
+	}
+	return out
+}
+
 // FuzzLoad reads arbitrary text as a benchfile.
 func FuzzLoad(f *testing.F) {
 	for _, text := range seeds(f) {
+		f.Add(text)
+	}
+	for _, text := range mistakes(f) {
 		f.Add(text)
 	}
 	root := project(f, fuzzFiles)

@@ -150,5 +150,5 @@ func shorten(s string, length int) string {
 	if utf8.RuneCountInString(s) <= length {
 		return s
 	}
-	return string([]rune(s)[:length]) + "..."
+	return string([]rune(s)[:length]) + "…"
 }
