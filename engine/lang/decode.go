@@ -240,7 +240,7 @@ func (b *body) checkRows(rows []string, matrices []*engine.Matrix) {
 		}
 	}
 	for i, r := range rows {
-		if !slices.Contains(known, r) && !(strings.HasPrefix(r, "axis.") && b.goneAny("matrix")) {
+		if !slices.Contains(known, r) && (!strings.HasPrefix(r, "axis.") || !b.goneAny("matrix")) {
 			b.errorAt(b.item("rows", i), "V09", fmt.Sprintf("rows cannot stand for %q", r), "They group the trials of a table.%s", didYouMean(r, known, strconv.Quote))
 		}
 	}

@@ -213,8 +213,8 @@ func axisValue(v cty.Value) (engine.AxisValue, error) {
 // vary reads limits and params, which may depend on the trial.
 func (b *body) vary(m *engine.Matrix, axesKnown bool) {
 	if axesKnown {
-		b.scope.axesOf = append([]*engine.Axis{}, m.Axes...)
-		defer func() { b.scope.axesOf = nil }()
+		b.axesOf = append([]*engine.Axis{}, m.Axes...)
+		defer func() { b.axesOf = nil }()
 	}
 	params, varies := b.matrixParams(m)
 	limits := map[string]trialFunc{}

@@ -239,7 +239,7 @@ func hasNull(v cty.Value) bool {
 func unguarded(e hcl.Expression) []hcl.Traversal {
 	var guards []hcl.Range
 	if node, ok := e.(hclsyntax.Node); ok {
-		hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		_ = hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
 			if call, ok := n.(*hclsyntax.FunctionCallExpr); ok && (call.Name == "try" || call.Name == "can") {
 				guards = append(guards, call.Range())
 			}

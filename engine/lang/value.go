@@ -222,7 +222,7 @@ func (b *body) expr(name string, k kind) (hcl.Expression, bool) {
 	if !ok {
 		return nil, false
 	}
-	b.scope.reading = name
+	b.reading = name
 	return a.Expr, true
 }
 
@@ -309,7 +309,7 @@ func misfit(v cty.Value, want cty.Type, e hcl.Expression) (hcl.Range, cty.Value,
 	v, _ = v.UnmarkDeep()
 	t := v.Type()
 	sequence := want.IsListType() && (t.IsTupleType() || t.IsListType() || t.IsSetType())
-	if v.IsNull() || !v.IsKnown() || !sequence && !(want.IsMapType() && (t.IsObjectType() || t.IsMapType())) {
+	if v.IsNull() || !v.IsKnown() || !sequence && (!want.IsMapType() || !t.IsObjectType() && !t.IsMapType()) {
 		return hcl.Range{}, v, false
 	}
 	i := 0
@@ -678,7 +678,7 @@ func (s *scope) refOf(e hcl.Expression, kinds ...string) (namedRef, bool) {
 		return r, false
 	}
 	s.uses[r.String()] = true
-	if _, ok := s.blocks[r.kind][r.name]; !ok && !(r.kind == "provider" && isPredeclared(r.name)) {
+	if _, ok := s.blocks[r.kind][r.name]; !ok && (r.kind != "provider" || !isPredeclared(r.name)) {
 		if s.gone(r.kind, r.name) {
 			return r, false
 		}
