@@ -94,6 +94,9 @@ func (b *body) suite() *engine.Suite {
 	out.Seed, _ = b.whole("seed", 0, 1<<53)
 	if p, ok := b.path("results_dir"); ok {
 		out.ResultsDir = p
+		if within(p, "cases") {
+			b.errorAt(b.place("results_dir"), "V23", "results inside of cases/", "They would be taken for cases. Choose another directory, such as \".bench\".")
+		}
 	}
 	if k, ok := b.choice("keep_artifacts", string(engine.KeepAll), string(engine.KeepFailed), string(engine.KeepNone)); ok {
 		out.KeepArtifacts = engine.Keep(k)

@@ -328,13 +328,13 @@ func (s *scope) leaksTo(a *engine.Agent, cases []*engine.Case) {
 	if !ok || a.Layer == nil || a.Layer.Context == nil {
 		return
 	}
-	o := open{"", a.Layer.Context.Path, false, a.Layer.Context}
+	o := open{"that directory", a.Layer.Context.Path, false, a.Layer.Context}
 	for _, c := range cases {
 		for _, script := range scripts(c) {
 			for _, t := range script.trees() {
 				if how := o.shows(t.Path); how != "" {
 					s.errorAt(r, "V18", fmt.Sprintf("the build context of agent %q shows what is hidden", a.Name),
-						"%s, which belongs to the %s of case %q, lies in %s. Choose a directory that holds nothing but the agent.", t.Path, script.what, c.Name, rootWords(o.path))
+						"%s, which belongs to the %s of case %q, %s %s. Choose a directory that holds nothing but the agent.", t.Path, script.what, c.Name, how, rootWords(o.path))
 					delete(s.layers, a.Name) // once is enough
 					return
 				}

@@ -112,16 +112,19 @@ func (b *body) locks(name string) map[string]int {
 	}
 	out := map[string]int{}
 	for lock, capacity := range v.AsValueMap() {
-		key, value := b.entry(name, lock)
-		if !b.validName(lock, key) {
+		if !engine.ValidName(lock) {
+			key, _ := b.entry(name, lock)
+			b.validName(lock, key)
 			continue
 		}
 		if capacity.IsNull() {
+			_, value := b.entry(name, lock)
 			b.errorAt(value, "V09", fmt.Sprintf("lock %q has no number", lock), "Say how many trials may hold it at once.")
 			continue
 		}
 		n, err := wholeIn(capacity, 1, 4096)
 		if err != nil {
+			_, value := b.entry(name, lock)
 			b.errorAt(value, "V09", fmt.Sprintf("the capacity of lock %q is out of range", lock), "%v", err)
 		}
 		out[lock] = int(n)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -47,6 +48,7 @@ func (s *scope) matrix(name string) *engine.Matrix {
 	for _, i := range b.each("include") {
 		m.Include = append(m.Include, i.include(m, axesKnown))
 	}
+	b.checkModelless(m)
 	for _, a := range m.Agents {
 		s.leaksTo(a, m.Cases)
 	}
@@ -56,6 +58,53 @@ func (s *scope) matrix(name string) *engine.Matrix {
 		}
 	}
 	return m
+}
+
+// checkModelless reports params and limits that look at a model which some agent
+// of the matrix does not have.
+func (b *body) checkModelless(m *engine.Matrix) {
+	agents := slices.Clone(m.Agents)
+	for _, i := range m.Include {
+		agents = append(agents, i.Agents...)
+	}
+	i := slices.IndexFunc(agents, func(a *engine.Agent) bool { return !a.NeedsModel && !b.broken["agent."+a.Name] })
+	if i < 0 {
+		return
+	}
+	exprs := []*hclsyntax.Attribute{b.attrs["params"]}
+	for _, inner := range b.inner {
+		if inner.Type == "limits" {
+			exprs = append(exprs, inOrder(inner.Body.Attributes)...)
+		}
+	}
+	for _, attr := range exprs {
+		if attr == nil {
+			continue
+		}
+		for _, t := range unguarded(attr.Expr) {
+			if len(t) < 3 || t.RootName() != "trial" {
+				continue
+			}
+			if what, _ := stepName(t[1]); what == "model" {
+				b.errorAt(t.SourceRange(), "V11", fmt.Sprintf("agent %q has no model", agents[i].Name),
+					"There is no trial.model for its trials. Give it a matrix of its own, or write try(%s, ...) with what holds without a model.", refOfTrial(t))
+				return
+			}
+		}
+	}
+}
+
+// refOfTrial is a name below trial as it is written.
+func refOfTrial(t hcl.Traversal) string {
+	out := t.RootName()
+	for _, step := range t[1:] {
+		name, ok := stepName(step)
+		if !ok {
+			return out
+		}
+		out += "." + name
+	}
+	return out
 }
 
 // maxTrials bounds the trials of a cell.
@@ -158,6 +207,7 @@ func (b *body) axes() []*engine.Axis {
 			b.errorAt(place, "V09", "wrong type", "This must be a list, such as [0, 0.5, 1].")
 			continue
 		}
+		names := map[string]bool{}
 		for i, e := range v.AsValueSlice() {
 			if e.IsNull() {
 				b.errorAt(inner.item("values", i), "V09", "null is not a value here", "Leave the element out.")
@@ -168,10 +218,11 @@ func (b *body) axes() []*engine.Axis {
 				b.errorAt(inner.item("values", i), "V09", "unusable value of an axis", "%s.", upperFirst(err.Error()))
 				continue
 			}
-			if slices.ContainsFunc(axis.Values, func(o engine.AxisValue) bool { return o.Name == value.Name }) {
+			if names[value.Name] {
 				b.errorAt(inner.item("values", i), "V10", fmt.Sprintf("%s is listed twice", value.Name), "The values of an axis are told apart by their names. Remove one of the two, or give objects different names.")
 				continue
 			}
+			names[value.Name] = true
 			axis.Values = append(axis.Values, value)
 		}
 		if v.LengthInt() == 0 {

@@ -44,11 +44,24 @@ func (s *scope) decodeModels() {
 	for _, p := range predeclared {
 		s.providers[p.name] = &engine.Provider{
 			Name: p.name, API: p.api, Mode: engine.ModeLive, BaseURL: p.baseURL, Parallel: defaultParallel, Predeclared: true,
-			APIKey: &engine.Secret{Name: p.name, Env: p.key},
+			APIKey: s.predeclaredKey(p.name, p.key),
 		}
 	}
 	s.decodeAll("provider", s.provider)
 	s.decodeAll("model", s.model)
+}
+
+// predeclaredKey is the secret of a predeclared provider. It has the name of the
+// provider; where a secret of that name is declared, that of its variable, which
+// no declared one can have.
+func (s *scope) predeclaredKey(name, env string) *engine.Secret {
+	switch declared := s.secrets[name]; {
+	case declared == nil:
+		return &engine.Secret{Name: name, Env: env}
+	case declared.Env == env:
+		return declared
+	}
+	return &engine.Secret{Name: env, Env: env}
 }
 
 func (s *scope) secret(name string) {

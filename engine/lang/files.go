@@ -172,16 +172,9 @@ func (s *scope) readTree(key, dir string, r hcl.Range, read func(fs.FS) (*engine
 		t, err = read(sub)
 	}
 	if err != nil {
-		s.errorAt(r, "V17", "unusable files", "%s", upperFirst(whyUnusable(dir, err)))
+		s.errorAt(r, "V17", "unusable files", "%v. bench copies only files, directories, and links that stay inside.", err)
 		return nil
 	}
 	s.trees[key] = t
 	return t
-}
-
-func whyUnusable(dir string, err error) string {
-	if leadsOut(err) {
-		return fmt.Sprintf("a symbolic link in %s leads out of the project root. Put the file itself there.", dir)
-	}
-	return err.Error() + "."
 }

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
 )
 
@@ -246,5 +247,43 @@ func TestEncodings(t *testing.T) {
 	files["s.hcl"] = "\ufeff" + strings.ReplaceAll(files["s.hcl"], "\n", "\r\n")
 	if got := said(t, project(t, files), "s.hcl"); strings.Contains(got, "error:") && !strings.Contains(got, "byte order mark") {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What the root is may be written in full: that is no way out of it, and no more
+// than what lies in it.
+func TestMountByFullPath(t *testing.T) {
+	files := small("")
+	root := project(t, files)
+	write(t, root, "box.hcl", "sandbox \"box\" {\n  image = \"debian:trixie-slim\"\n  user = \"root\"\n\n  mount {\n    source = \""+filepath.ToSlash(root)+"/ws\"\n    target = \"/ws\"\n  }\n}\n")
+	suite, sources, diags := lang.Load(filepath.Join(root, "s.hcl"), lang.Options{Root: root})
+	if len(diags) > 0 {
+		show(t, sources, diags)
+	}
+	box := suite.Cases[0].Sandbox
+	if m := box.Mounts[0]; m.Outside || m.Source != "ws" {
+		t.Errorf("got %+v", m)
+	}
+	if box.User != engine.Root {
+		t.Errorf("got user %+v", box.User)
+	}
+}
+
+// Cases that lie elsewhere are not looked for there.
+func TestCasesElsewhere(t *testing.T) {
+	files := small("")
+	delete(files, "cases/README")
+	files["s.hcl"] = strings.Replace(files["s.hcl"], "cases  = [case.c]", "cases  = [case.c, \"cases/*\"]", 1)
+	root := project(t, files)
+	if err := os.Symlink(t.TempDir(), filepath.Join(root, "cases")); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(t, root, "s.hcl"); !strings.Contains(got, "cannot look for cases") || strings.Contains(got, "matches no case") {
+		t.Errorf("got %q", got)
+	}
+	root = project(t, small(""))
+	write(t, root, "cases/.git/x/case.hcl", "nonsense")
+	if got := said(t, root, "s.hcl"); got != "" {
+		t.Errorf("a directory that is hidden: got %q", got)
 	}
 }

@@ -107,6 +107,7 @@ type loader struct {
 
 	scope     *scope                  // of the suite
 	dirs      *[]string               // of all cases, once they were looked for
+	noLook    bool                    // not all could be looked for, which was reported
 	fileCases map[string]*engine.Case // by directory; nil for one that is none
 	badCases  map[string]bool         // those in which something is wrong
 }

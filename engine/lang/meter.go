@@ -81,6 +81,7 @@ type metered struct {
 	meter   *meter
 	whole   bool // charges for all that is in its value, and not just for itself
 	numeric bool // what is text in its value will be read as a number
+	wide    bool // its value will be converted to another type
 }
 
 // UnwrapExpression shows the expression as it was written, to those who ask for
@@ -104,7 +105,7 @@ func (e *metered) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	if !e.whole {
 		return v, diags
 	}
-	w := scale{left: budget - m.used.Load(), numeric: e.numeric}
+	w := scale{left: budget - m.used.Load(), numeric: e.numeric, wide: e.wide}
 	before := w.left
 	w.weigh(v)
 	if !m.charge(before - w.left) {

@@ -24,7 +24,7 @@ func (m *meter) attach(n hclsyntax.Node) {
 	case *hclsyntax.IndexExpr:
 		n.Collection, n.Key = m.wrap(n.Collection, picks), m.wrap(n.Key, picks)
 	case *hclsyntax.FunctionCallExpr:
-		m.wrapAll(n.Args, use{whole: true, numeric: readsNumbers(n.Name)})
+		m.wrapAll(n.Args, use{whole: true, wide: true, numeric: readsNumbers(n.Name)})
 	case *hclsyntax.ConditionalExpr:
 		n.Condition, n.TrueResult, n.FalseResult = m.wrap(n.Condition, picks), m.wrap(n.TrueResult, whole), m.wrap(n.FalseResult, whole)
 	case *hclsyntax.BinaryOpExpr:
@@ -66,6 +66,7 @@ type use struct {
 	whole   bool // all that is in it is looked at or copied
 	often   bool // it is evaluated again and again
 	numeric bool
+	wide    bool // it is converted
 }
 
 var (
@@ -91,7 +92,7 @@ func (m *meter) wrap(e hclsyntax.Expression, u use) hclsyntax.Expression {
 	if l, ok := e.(*hclsyntax.LiteralValueExpr); ok && !u.often && (l.Val.Type() != cty.Number || l.Val.IsNull() || !wildNumber(l.Val.AsBigFloat())) {
 		return e
 	}
-	return &metered{ParenthesesExpr: &hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, meter: m, whole: u.whole || made, numeric: u.numeric}
+	return &metered{ParenthesesExpr: &hclsyntax.ParenthesesExpr{Expression: e, SrcRange: e.Range()}, meter: m, whole: u.whole || made, numeric: u.numeric, wide: u.wide}
 }
 
 // makes reports whether an expression makes a new value, and does not just pick

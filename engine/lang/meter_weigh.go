@@ -14,6 +14,7 @@ import (
 type scale struct {
 	left    int64
 	numeric bool // text will be read as numbers
+	wide    bool // lists and maps will be converted, which takes the square of their length
 	wild    bool // it has found a number that no computer likes
 }
 
@@ -28,6 +29,13 @@ func wild(v cty.Value, numeric bool) bool {
 	s := scale{left: budget, numeric: numeric}
 	s.weigh(v)
 	return s.wild
+}
+
+// tooWide reports whether converting a value would take too long.
+func tooWide(v cty.Value) bool {
+	s := scale{left: budget, wide: true}
+	s.weigh(v)
+	return s.left < 0
 }
 
 // holdsNumbers reports whether something of a type can be a number.
@@ -63,7 +71,12 @@ func (s *scale) weigh(v cty.Value) {
 	if !v.IsKnown() || v.IsNull() {
 		return
 	}
-	switch t := v.Type(); {
+	t := v.Type()
+	if s.wide && (t.IsTupleType() || t.IsObjectType()) {
+		n := int64(v.LengthInt())
+		s.left -= times(n, n/4)
+	}
+	switch {
 	case t == cty.String:
 		text := v.AsString()
 		s.left -= int64(len(text))

@@ -193,13 +193,9 @@ func within[T any](field string, name func(T) string, owners ...any) gocmp.Optio
 	return gocmp.FilterPath(func(p gocmp.Path) bool {
 		f, ok := p.Last().(gocmp.StructField)
 		return ok && f.Name() == field && slices.ContainsFunc(owners, func(o any) bool { return reflect.TypeOf(o) == p.Index(-2).Type() })
-	}, gocmp.Transformer("names", func(list []T) []string {
-		var out []string
-		for _, e := range list {
-			out = append(out, name(e))
-		}
-		return out
-	}))
+	}, gocmp.FilterValues(func(a, b []T) bool { return len(a)+len(b) > 0 }, gocmp.Transformer("names", func(list []T) []string {
+		return namesOf(list, name)
+	})))
 }
 
 // inOneOrder sorts what stands in a suite in the order of its file.

@@ -138,19 +138,16 @@ func groupType(names []string) cty.Type {
 // matrices have; what is not known is null.
 type Results map[string]json.RawMessage
 
-// resultValues stands for all results: unknown ones before anything has run.
-func (s *scope) resultValues() map[string]cty.Value {
-	matrices, gates := map[string]cty.Value{}, map[string]cty.Value{}
-	for name, m := range s.matrices {
-		matrices[name] = cty.UnknownVal(s.resultTypeOf(m))
-		if text, ok := s.known[name]; ok {
-			matrices[name] = resultValue(m, text)
-		}
+// resultOf is matrix.NAME or gate.NAME: unknown before anything has run.
+func (s *scope) resultOf(kind, name string) cty.Value {
+	if kind == "gate" {
+		return cty.UnknownVal(gateType)
 	}
-	for _, name := range s.order["gate"] {
-		gates[name] = cty.UnknownVal(gateType)
+	m := s.matrices[name]
+	if text, ok := s.known[name]; ok {
+		return resultValue(m, text)
 	}
-	return map[string]cty.Value{"matrix": cty.ObjectVal(matrices), "gate": cty.ObjectVal(gates)}
+	return cty.UnknownVal(s.resultTypeOf(m))
 }
 
 // resultTypeOf is resultType, made once; of a matrix that is not whole, nothing is
@@ -169,25 +166,24 @@ func (s *scope) resultTypeOf(m *engine.Matrix) cty.Type {
 func resultValue(m *engine.Matrix, text json.RawMessage) cty.Value {
 	attrs := map[string]json.RawMessage{}
 	err := json.Unmarshal(text, &attrs)
-	for by, names := range groups(m) {
-		group := map[string]json.RawMessage{}
-		if err == nil && attrs[by] != nil {
-			err = json.Unmarshal(attrs[by], &group)
-		}
-		for _, n := range names {
-			if group[n] == nil {
-				group[n] = json.RawMessage("null")
-			}
-		}
-		if err == nil {
-			attrs[by], err = json.Marshal(group)
+	want := resultType(m)
+	// What is missing in an object is null; what is missing of null is an error.
+	for _, by := range groupNames {
+		if attrs[by] == nil {
+			attrs[by] = json.RawMessage("{}")
 		}
 	}
-	want := resultType(m)
-	for name := range want.AttributeTypes() {
-		if attrs[name] == nil {
-			attrs[name] = json.RawMessage("null")
+	axes := map[string]json.RawMessage{}
+	if err == nil {
+		err = json.Unmarshal(attrs["by_axis"], &axes)
+	}
+	for _, a := range m.Axes {
+		if axes[a.Name] == nil {
+			axes[a.Name] = json.RawMessage("{}")
 		}
+	}
+	if err == nil {
+		attrs["by_axis"], err = json.Marshal(axes)
 	}
 	if err == nil {
 		text, err = json.Marshal(attrs)
@@ -199,6 +195,41 @@ func resultValue(m *engine.Matrix, text json.RawMessage) cty.Value {
 	if err != nil {
 		panic("lang: results of matrix " + m.Name + ": " + err.Error())
 	}
+	return countAll(v)
+}
+
+// reasonCounts are the keys of results that count trials by reason.
+var reasonCounts = func() map[string][]string {
+	out := map[string][]string{}
+	for _, o := range outcomeRows {
+		switch {
+		case o.Status == engine.StatusErrored:
+			out["errors"] = append(out["errors"], string(o.Reason))
+		case strings.HasPrefix(string(o.Reason), "limit_"):
+			out["limits"] = append(out["limits"], string(o.Reason))
+		}
+	}
+	return out
+}()
+
+// countAll gives each reason that did not occur a zero, so that a gate can ask for
+// it.
+func countAll(v cty.Value) cty.Value {
+	v, _ = cty.Transform(v, func(p cty.Path, v cty.Value) (cty.Value, error) {
+		if len(p) == 0 || !v.Type().Equals(numbersType) || v.IsNull() {
+			return v, nil
+		}
+		step, ok := p[len(p)-1].(cty.GetAttrStep)
+		if !ok || reasonCounts[step.Name] == nil {
+			return v, nil
+		}
+		counts := map[string]cty.Value{}
+		for _, reason := range reasonCounts[step.Name] {
+			counts[reason] = cty.Zero
+		}
+		maps.Copy(counts, v.AsValueMap())
+		return cty.MapVal(counts), nil
+	})
 	return v
 }
 
@@ -252,11 +283,20 @@ func (s *scope) checkResultAttr(t hcl.Traversal, kind, name string) bool {
 			return false
 		}
 	}
+	counts := ""      // what the step before was, if it was a result
 	by, left := "", 0 // what the next steps divide the trials by, and how many they are
 	for _, step := range t[2:] {
 		attr, ok := stepName(step)
-		if !ok || !what.IsObjectType() {
+		reasons := reasonCounts[counts]
+		if !ok || !what.IsObjectType() && reasons == nil {
 			return true // an index that is computed, or a map: evaluation will tell
+		}
+		if reasons != nil {
+			if !slices.Contains(reasons, attr) {
+				s.errorAt(t.SourceRange(), "V05", fmt.Sprintf("no trial can end with %q", attr), "What %s counts is the reasons of trials.%s", counts, didYouMean(attr, reasons, strconv.Quote))
+				return false
+			}
+			return true
 		}
 		known := slices.Sorted(maps.Keys(what.AttributeTypes()))
 		switch {
@@ -269,7 +309,10 @@ func (s *scope) checkResultAttr(t hcl.Traversal, kind, name string) bool {
 				didYouMean(attr, known, func(n string) string { return n }))
 			return false
 		}
-		what = what.AttributeType(attr)
+		what, counts = what.AttributeType(attr), attr
+		if left > 0 {
+			counts = ""
+		}
 		switch group, isGroup := strings.CutPrefix(attr, "by_"); {
 		case left > 0:
 			by, left = attr, left-1 // of an axis comes one of its values

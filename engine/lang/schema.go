@@ -67,10 +67,6 @@ const (
 	phaseResult
 )
 
-func (p phase) String() string {
-	return [...]string{"static", "literal", "trial", "run", "result"}[p]
-}
-
 var scriptAttrs = []attr{
 	{name: "command", kind: kCommand, required: true, doc: "What runs, word by word; no shell reads it."},
 	{name: "files", kind: kPaths, doc: "What the command needs. The agent never sees it."},
@@ -138,10 +134,10 @@ var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a pr
 	{name: "optional", kind: kBool, phase: phaseLiteral, def: "false", doc: "True: a trial that needs it is an error only if it is missing then."},
 }}
 
-var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`.", example: exampleProvider, attrs: []attr{
+var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them, but for what is spoken and where if it gives no `base_url`. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`.", example: exampleProvider, attrs: []attr{
 	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
-	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record."},
+	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record, unless the name is one of the three above."},
 	{name: "cassette", kind: kPath, doc: "Needed in the modes record and replay. A request that it does not have is errored(provider)."},
 	{name: "script", kind: kPath, doc: "Needed in the mode scripted: answers with text and tool calls, chosen by case. No network, no key."},
 	{name: "api_key", kind: kRef, to: []string{"secret"}, doc: "The only way in for a key."},

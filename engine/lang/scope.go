@@ -267,15 +267,17 @@ func (s *scope) context(e hcl.Expression, p phase) (*hcl.EvalContext, bool) {
 			ok = s.checkTrial(t, p) && ok
 			ctx.Variables["trial"] = unknownTrial(s.axesOf)
 		case "matrix", "gate":
-			ok = s.checkResult(t, p) && ok
+			if s.checkResult(t, p) {
+				name, _ := stepName(t[1])
+				names.add(root, name, s.resultOf(root, name))
+			} else {
+				ok = false
+			}
 		default:
 			ok = s.resolve(names, t) && ok
 		}
 	}
 	names.into(ctx.Variables)
-	if p == phaseResult {
-		maps.Copy(ctx.Variables, s.resultValues())
-	}
 	return ctx, ok
 }
 

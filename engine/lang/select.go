@@ -10,6 +10,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -32,10 +33,27 @@ func (b *body) selectCases(name string) []*engine.Case {
 	items := []hcl.Expression{e}
 	if list, diags := hcl.ExprList(e); !diags.HasErrors() {
 		items = list
+	} else if !b.listOfCases(name, e) {
+		return nil
 	}
 	return b.casesOf(items, func(r hcl.Range, pattern string) {
 		b.errorAt(r, "V10", "the pattern matches no case", "No directory with a case.hcl matches %q.%s", pattern, b.nearCase(pattern))
 	})
+}
+
+// listOfCases reports a single case, or a single pattern, where a list of them is
+// wanted.
+func (b *body) listOfCases(name string, e hcl.Expression) bool {
+	t, diags := hcl.AbsTraversalForExpr(e)
+	if _, splat := hcl.UnwrapExpression(e).(*hclsyntax.SplatExpr); splat || !diags.HasErrors() && t.RootName() == "case" {
+		b.errorAt(e.Range(), "V05", fmt.Sprintf("%s must be a list of patterns and references", name), "%s", b.listForm(e, []string{"case"}))
+		return false
+	}
+	if v, diags := e.Value(nil); !diags.HasErrors() && v.IsKnown() && !v.IsNull() && v.Type() == cty.String {
+		b.errorAt(e.Range(), "V09", fmt.Sprintf("%s must be a list of patterns and references", name), "Write it as [%q].", v.AsString())
+		return false
+	}
+	return true
 }
 
 // casesOf resolves each item to cases: a reference, a glob, or a list of globs.
@@ -49,6 +67,12 @@ func (b *body) casesOf(items []hcl.Expression, empty func(hcl.Range, string)) []
 }
 
 func (s *selection) add(item hcl.Expression) {
+	if _, ok := hcl.UnwrapExpression(item).(*hclsyntax.SplatExpr); ok {
+		for _, r := range s.refsOf(item, []string{"case"}) {
+			s.picked[r.name] = s.cases[r.name]
+		}
+		return
+	}
 	if misplacedCase(item) {
 		s.errorAt(item.Range(), "V05", "a reference to a case is expected", "Write case.NAME, or case[\"group/name\"] if the name has a slash.")
 		return
@@ -63,8 +87,12 @@ func (s *selection) add(item hcl.Expression) {
 	if !ok {
 		return
 	}
-	if !v.IsNull() && v.Type() == cty.String {
+	switch {
+	case !v.IsNull() && v.Type() == cty.String:
 		s.glob(v.AsString(), item.Range())
+		return
+	case v.IsNull() || v.Type().IsPrimitiveType():
+		s.errorAt(item.Range(), "V09", "wrong type", "A case is selected by a pattern such as \"cases/*/*\", or by a reference: case.NAME.")
 		return
 	}
 	if v, ok = s.convert(v, cty.List(cty.String), item); ok {
@@ -115,7 +143,7 @@ func (s *selection) glob(glob string, r hcl.Range) {
 			s.picked[c.Name] = c
 		}
 	}
-	if !found {
+	if !found && !s.noLook {
 		s.empty(r, pattern)
 	}
 }
@@ -164,8 +192,8 @@ func (l *loader) caseDirs() []string {
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		l.report(engine.Diagnostic{Rule: "V17", Summary: "cannot look for cases", Detail: fmt.Sprintf("%v. All directories below cases must be readable.", err)})
+	if l.noLook = err != nil && !errors.Is(err, fs.ErrNotExist); l.noLook {
+		l.report(engine.Diagnostic{Rule: "V17", Summary: "cannot look for cases", Detail: fmt.Sprintf("%s All directories below cases must be readable.", whyUnreadable("cases", err))})
 	}
 	slices.Sort(dirs)
 	l.dirs = &dirs

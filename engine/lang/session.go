@@ -43,6 +43,7 @@ func (x *Session) Eval(text string, results Results) (string, *Sources, engine.D
 	s.diags, s.known = nil, results
 	s.counted, s.mistakes = 0, 0
 	clear(s.told)
+	clear(s.dropped)
 	s.meter.refill()
 	s.sources.files[consoleFile] = []byte(text)
 	value := s.evalText(text)

@@ -32,9 +32,9 @@ func (s *Sources) snippet(b *bytes.Buffer, r engine.Range, paint func(string) st
 		to = r.Start.Byte + i
 	}
 	end := max(r.Start.Byte, min(r.End.Byte, to))
-	before := s.cells(r.File, max(from, r.Start.Byte-nearby), r.Start.Byte)
-	marked := s.cells(r.File, r.Start.Byte, min(end, r.Start.Byte+nearby))
-	after := s.cells(r.File, min(end, r.Start.Byte+nearby), min(to, end+nearby))
+	before := s.cells(r.File, max(from, wholeAt(text, r.Start.Byte-nearby)), r.Start.Byte)
+	marked := s.cells(r.File, r.Start.Byte, min(end, wholeAt(text, r.Start.Byte+nearby)))
+	after := s.cells(r.File, min(end, wholeAt(text, r.Start.Byte+nearby)), min(to, wholeAt(text, end+nearby)))
 	lead := ""
 	if before.width() > maxSnippet/2 {
 		before, lead = before.last(maxBefore), "..."
@@ -53,6 +53,16 @@ func (s *Sources) snippet(b *bytes.Buffer, r engine.Range, paint func(string) st
 	fmt.Fprintf(b, "%s | %s%s\n", blank, strings.Repeat(" ", len(lead)+before.width()), paint(strings.Repeat("^", max(1, shown.width()))))
 }
 
+// wholeAt is the beginning of the character that a byte of a text belongs to.
+func wholeAt(text []byte, at int) int {
+	for i := range utf8.UTFMax {
+		if at-i <= 0 || at-i < len(text) && utf8.RuneStart(text[at-i]) {
+			return max(0, at-i)
+		}
+	}
+	return at
+}
+
 // A cell is what a terminal shows as one character, which may be two columns
 // wide.
 type cell struct {
@@ -65,12 +75,6 @@ type cells []cell
 // cells gives a stretch of a file as it is shown: without what looks like a key.
 func (s *Sources) cells(file string, from, to int) cells {
 	text := s.files[file]
-	for from < to && !utf8.RuneStart(text[from]) {
-		from++
-	}
-	for to < len(text) && to > from && !utf8.RuneStart(text[to]) {
-		to--
-	}
 	if s.keys == nil {
 		s.keys = map[string][]stretch{}
 	}

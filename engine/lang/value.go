@@ -223,7 +223,29 @@ func (b *body) expr(name string, k kind) (hcl.Expression, bool) {
 		return nil, false
 	}
 	b.reading = name
+	if slices.Contains([]kind{kMap, kObject, kLocks, kHeaders}, k) {
+		b.twins(a.Expr)
+	}
 	return a.Expr, true
+}
+
+// twins reports keys that stand in a map twice: the library would take the last
+// one, and say nothing.
+func (s *scope) twins(e hcl.Expression) {
+	pairs, _ := hcl.ExprMap(e)
+	first := map[string]hcl.Range{}
+	for _, pair := range pairs {
+		key, diags := pair.Key.Value(nil)
+		if diags.HasErrors() || !key.IsKnown() || key.IsNull() || key.Type() != cty.String {
+			continue
+		}
+		name := key.AsString()
+		if before, twice := first[name]; twice {
+			s.errorAt(pair.Key.Range(), "V03", fmt.Sprintf("%q is given twice", name), "It is given at %s already. Remove one of the two.", at(before))
+			continue
+		}
+		first[name] = pair.Key.Range()
+	}
 }
 
 // place is where an argument is written, or else the block.
@@ -274,6 +296,9 @@ func convertQuietly(v cty.Value, want cty.Type) (cty.Value, error) {
 	if wild(v, holdsNumbers(want)) {
 		return cty.NilVal, errWild
 	}
+	if want != cty.DynamicPseudoType && tooWide(v) {
+		return cty.NilVal, errTooLarge
+	}
 	out, err := convert.Convert(v, want)
 	if err == nil && wild(out, false) {
 		return cty.NilVal, errWild
@@ -287,6 +312,10 @@ func (s *scope) convert(v cty.Value, want cty.Type, e hcl.Expression) (cty.Value
 	out, err := convertQuietly(v, want)
 	if errors.Is(err, errWild) {
 		s.errorAt(e.Range(), "V09", "number out of range", "%s", wildDetail)
+		return cty.NilVal, false
+	}
+	if errors.Is(err, errTooLarge) {
+		s.errorAt(e.Range(), "V09", errTooLarge.Error(), tooLargeDetail)
 		return cty.NilVal, false
 	}
 	if err != nil {
@@ -610,13 +639,15 @@ func (b *body) env(name string) map[string]string {
 // checkEnv reports variables that no agent and no check can be given.
 func (b *body) checkEnv(name string, m map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		key, value := b.entry(name, k)
 		switch {
 		case strings.HasPrefix(k, "BENCH_"):
+			key, _ := b.entry(name, k)
 			b.errorAt(key, "V19", fmt.Sprintf("%s is set by bench", k), "Names that begin with BENCH_ are taken. Choose another one.")
 		case k == "" || strings.ContainsAny(k, "=\x00"):
+			key, _ := b.entry(name, k)
 			b.errorAt(key, "V09", fmt.Sprintf("%q cannot be an environment variable", k), "A name is not empty, and has no \"=\" and no NUL in it.")
 		case strings.Contains(m[k], "\x00"):
+			_, value := b.entry(name, k)
 			b.errorAt(value, "V09", fmt.Sprintf("a NUL in %s", k), "No environment variable can hold one. Remove it.")
 		}
 	}
@@ -768,12 +799,14 @@ func (b *body) refs(name string) []namedRef {
 		b.errorAt(e.Range(), "V10", fmt.Sprintf("%s is empty", name), "%s.", detail)
 	}
 	var out []namedRef
+	seen := map[string]bool{}
 	for _, item := range items {
 		for _, r := range b.refsOf(item, a.to) {
-			if slices.ContainsFunc(out, func(o namedRef) bool { return o.String() == r.String() }) {
+			if seen[r.String()] {
 				b.errorAt(item.Range(), "V10", fmt.Sprintf("%s is listed twice", r), "Remove one of the two.")
 				continue
 			}
+			seen[r.String()] = true
 			out = append(out, r)
 		}
 	}
