@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bmatcuk/doublestar/v4"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -34,9 +35,9 @@ func project(tb testing.TB, files map[string]string) string {
 // seeds are the benchfiles of testdata, each of which says what it is about.
 func seeds(tb testing.TB) map[string][]byte {
 	tb.Helper()
-	files, err := filepath.Glob("testdata/*.hcl")
-	if err != nil || len(files) == 0 {
-		tb.Fatalf("no seeds (%v)", err)
+	files, err := doublestar.FilepathGlob("testdata/{.,examples/benchfiles}/*.hcl")
+	if err != nil || len(files) < 5 {
+		tb.Fatalf("%d seeds (%v)", len(files), err)
 	}
 	out := map[string][]byte{}
 	for _, f := range files {
