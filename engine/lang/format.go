@@ -1,6 +1,11 @@
 package lang
 
 import (
+	"bytes"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -14,5 +19,21 @@ func Format(name string, text []byte) ([]byte, *Sources, engine.Diagnostics) {
 	if l.syntax(name, text) == nil {
 		return nil, l.sources, l.all()
 	}
-	return hclwrite.Format(text), l.sources, nil
+	out := hclwrite.Format(text)
+	if !slices.EqualFunc(words(text), words(out), bytes.Equal) {
+		// The library takes the spaces out of "70 . 5", which makes another
+		// number of it. Such a file stays as it is.
+		return bytes.Clone(text), l.sources, nil
+	}
+	return out, l.sources, nil
+}
+
+// words are the tokens of a text, without the space around them.
+func words(text []byte) [][]byte {
+	tokens, _ := hclsyntax.LexConfig(text, "", hcl.InitialPos)
+	out := make([][]byte, len(tokens))
+	for i, t := range tokens {
+		out[i] = bytes.TrimSpace(t.Bytes)
+	}
+	return out
 }

@@ -60,7 +60,7 @@ func (s *scope) evalText(text string) string {
 	}
 	e, diags := hclsyntax.ParseExpression([]byte(text), consoleFile, hcl.InitialPos)
 	if diags.HasErrors() {
-		s.expressionError([]byte(text), diags)
+		s.expressionError(consoleFile, []byte(text), diags)
 		return ""
 	}
 	e = s.meter.wrap(e, whole)

@@ -31,16 +31,25 @@ func (l *loader) syntaxErrors(name string, text []byte, whole hcl.Diagnostics) {
 	if len(l.diags) == before { // what is wrong is only wrong together
 		p := &parsed{name: name, text: text, start: hcl.InitialPos}
 		p.tokens, _ = hclsyntax.LexConfig(text, name, hcl.InitialPos)
-		l.reportSyntax(p.explain(p.roots(whole)[0]))
+		l.reportFirst(p, whole)
 	}
 }
 
+// reportFirst reports the first root of some mistakes.
+func (l *loader) reportFirst(p *parsed, diags hcl.Diagnostics) {
+	roots := p.roots(diags)
+	if len(roots) == 0 { // none of them has a place
+		l.hcl(diags[:1], "V01")
+		return
+	}
+	l.reportSyntax(p.explain(roots[0]))
+}
+
 // expressionError reports why an expression does not parse.
-func (l *loader) expressionError(text []byte, diags hcl.Diagnostics) {
-	name := diags[0].Subject.Filename
+func (l *loader) expressionError(name string, text []byte, diags hcl.Diagnostics) {
 	p := &parsed{name: name, text: text, start: hcl.InitialPos}
 	p.tokens, _ = hclsyntax.LexExpression(text, name, hcl.InitialPos)
-	l.reportSyntax(p.explain(p.roots(diags)[0]))
+	l.reportFirst(p, diags)
 }
 
 func (l *loader) reportSyntax(e explained) {
