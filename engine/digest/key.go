@@ -61,13 +61,16 @@ func (b *KeyBuilder) AddJSON(name string, value any) *KeyBuilder {
 	return b.Add(name, JSON(value))
 }
 
-// JSON is the JSON form of a value as it stands in a key.
+// JSON is the JSON form of a value as it stands in a key. People read it, so it
+// is not escaped for HTML.
 func JSON(value any) string {
-	text, err := json.Marshal(value)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
 		panic("digest: " + err.Error())
 	}
-	return string(text)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // AddTree adds a tree; a nil one is a value of its own, unlike an empty one.

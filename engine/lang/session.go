@@ -46,6 +46,7 @@ func (x *Session) Eval(text string, results Results) (string, *Sources, engine.D
 	clear(s.dropped)
 	s.meter.refill()
 	s.sources.files[consoleFile] = []byte(text)
+	delete(s.sources.keys, consoleFile)
 	value := s.evalText(text)
 	s.reportSpent()
 	return value, s.sources, s.all()
