@@ -104,6 +104,8 @@ var homes = map[string][]string{
 	"github.com/gofrs/flock":       {"engine/store", "engine/sandbox/docker"},
 	"github.com/bmatcuk":           {"engine/lang", "engine/plan", "engine/snapshot"},
 	"github.com/moby/patternmatch": {"engine/lang"},
+	"github.com/clipperhouse":      {"engine/lang"},
+	"github.com/agext":             {"engine/lang", "engine/plan"},
 }
 
 type pkg struct {

@@ -148,7 +148,7 @@ func TestBounds(t *testing.T) {
 		{"comment", "# " + fill("x"), ""},
 		{"comment without an end", "/*" + fill("x"), ""},
 		{"backslashes", locals("a = \"" + fill(`\\`) + "\""), ""},
-		{"wrong escapes", locals("a = \"" + fill(`\q`) + "\""), "unknown escape sequence"},
+		{"wrong escapes", locals("a = \"" + strings.Repeat(`\q`, 100_000) + "\""), "unknown escape sequence"},
 		{"a line of 10 MB", "a = \"" + strings.Repeat("x", 10*mb) + "\"", "cannot read a file"},
 		{"a long line with a mistake", locals("a = [" + strings.Repeat("1, ", 100_000) + "x y]"), "a comma is missing"},
 		{"a long line with many mistakes", locals("a = [" + strings.Repeat("x.y, ", 60_000) + "]"), "unknown name"},
