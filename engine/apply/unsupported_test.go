@@ -64,7 +64,7 @@ func TestUnsupported(t *testing.T) {
 			c.Sandbox.Network, c.Sandbox.Pos = engine.NetworkOpen, here
 		}, `sandbox "box" cannot have an open network yet`},
 		{"hosts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
-			c.Sandbox.Allow, c.Sandbox.Pos = []string{"pypi.org"}, here
+			c.Sandbox.Allow, c.Sandbox.Pos = []string{"api.test"}, here
 		}, `sandbox "box" cannot reach other hosts yet`},
 		{"GPUs", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Sandbox.GPUs, c.Sandbox.Pos = 1, here

@@ -46,7 +46,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{inv: &engine.Invocation{Command: []string{"run"}, Env: map[string]string{"LEVEL": "1", "TOKEN": "hush"}, Sensitive: []string{"TOKEN"}}}
 	w.box = &engine.Sandbox{
 		Name: "box", Image: engine.Image{Ref: "debian", Pin: "debian@sha256:1"}, CPUs: 1, Memory: 1 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64",
-		Network: engine.NetworkGateway, Allow: []string{"pypi.org"}, Env: map[string]string{"A": "1"}, User: engine.DefaultUser, Workdir: "/workspace",
+		Network: engine.NetworkGateway, Allow: []string{"api.test"}, Env: map[string]string{"A": "1"}, User: engine.DefaultUser, Workdir: "/workspace",
 		Mounts:   []*engine.Mount{{Source: "data", Target: "/data", ReadOnly: true}},
 		Services: []*engine.Service{{Name: "db", Image: engine.Image{Ref: "postgres"}, Env: map[string]string{"P": "1"}, Command: []string{"pg"}, Memory: 1 << 20, Ready: []string{"ok"}, Timeout: time.Minute}},
 	}
@@ -229,7 +229,7 @@ func TestKeyValues(t *testing.T) {
 	key := newPlan(t, w.suite, nil).Trials[0].Run.Key
 	for name, want := range map[string]string{
 		"protocol": "run/2", "limits.wall_clock": "1m0s", "limits.tokens": "100", "limits.cost": "0.5", "limits.turns": "10", "trial": "1",
-		"model.params.temperature": "0", "sandbox.allow_hosts": `["pypi.org"]`, "provider.headers.X-B": "secret.b", "agent.env.LEVEL": "1",
+		"model.params.temperature": "0", "sandbox.allow_hosts": `["api.test"]`, "provider.headers.X-B": "secret.b", "agent.env.LEVEL": "1",
 		"agent.command": `["run"]`, "agent.env.TOKEN": "sha256:" + digest.Bytes([]byte("hush")).String(),
 	} {
 		if got := value(key, name); got != want {
