@@ -53,11 +53,24 @@ type Version struct {
 	Commit string `json:"commit,omitempty"` // of the build, if known
 }
 
+// Origin says where something was made: on what machine, and from what sources.
+// What is not known is empty.
+type Origin struct {
+	Host   string `json:"host,omitempty"`   // name of the machine that bench ran on
+	OS     string `json:"os,omitempty"`     // of that machine: "linux/amd64"
+	Engine string `json:"engine,omitempty"` // of the sandboxes, with its version: "docker 20.10.24"
+	Commit string `json:"commit,omitempty"` // of git, that the root of the project was at
+	Dirty  *bool  `json:"dirty,omitempty"`  // files of the project differed from the commit; nil if it is not known
+	Agent  string `json:"agent,omitempty"`  // version of the agent, as it says itself
+}
+
 // A Run is a plan with what came of it: the only thing that reporters get.
 type Run struct {
 	Plan    *Plan
-	Results []Result // exactly one for each trial of the plan, in its order
+	Results []Result     // exactly one for each trial of the plan, in its order
+	Gates   []GateResult // one for each gate of the suite, in its order
 	Version Version
+	Origin  Origin
 	Began   time.Time // UTC
 	Ended   time.Time // UTC
 	Exit    Exit

@@ -19,3 +19,28 @@ type Condition struct {
 	Static   *bool    // its value, if it reads no results
 	Pos      Pos
 }
+
+// A Judgement is how a gate ended. The zero value is none.
+type Judgement string
+
+// The judgements.
+const (
+	GatePassed       Judgement = "passed"
+	GateFailed       Judgement = "failed"
+	GateInconclusive Judgement = "inconclusive" // what it reads is incomplete or not known
+	GateSkipped      Judgement = "skipped"      // its if is false
+)
+
+// A GateResult is what came of a gate.
+type GateResult struct {
+	Gate      *Gate
+	Judgement Judgement
+	Message   string      // why, in a line: that of the gate, or what was compared
+	Values    []GateValue // what the condition read, in the order in which it stands there
+}
+
+// A GateValue is a result that a condition read.
+type GateValue struct {
+	Name  string // "matrix.smoke.pass_rate"
+	Value string // as a benchfile would write it
+}

@@ -31,7 +31,7 @@ const (
 	StatusFailed           // the agent's fault; counts in the pass rate
 	StatusErrored          // bench's fault or the world's; never counts
 	StatusSkipped          // not started; Cause says why
-	StatusCancelled        // was running when bench was told to stop
+	StatusCancelled        // was running when its run or its matrix was stopped
 )
 
 // Statuses lists every status in the order in which people read them.
@@ -77,6 +77,9 @@ const (
 	ReasonLimitWallClock Reason = "limit_wall_clock" // the agent ran out of time
 	ReasonLimitMemory    Reason = "limit_memory"     // the agent was killed for its memory
 	ReasonLimitDisk      Reason = "limit_disk"       // the workspace outgrew what a snapshot holds
+	ReasonLimitTokens    Reason = "limit_tokens"     // the agent used up its tokens
+	ReasonLimitCost      Reason = "limit_cost"       // the agent used up its money
+	ReasonLimitTurns     Reason = "limit_turns"      // the agent used up its turns
 	ReasonAgentExit      Reason = "agent_exit"       // the agent ended non-zero, and the checks failed
 )
 
@@ -86,6 +89,7 @@ const (
 	ReasonSandbox  Reason = "sandbox"  // create, start, copy or exec failed, or the container died
 	ReasonSetup    Reason = "setup"    // the case's setup failed
 	ReasonProvider Reason = "provider" // the provider of the model failed
+	ReasonAuth     Reason = "auth"     // the provider refused the key, or does not know the model
 	ReasonHost     Reason = "host"     // disk full, daemon gone, host out of memory
 	ReasonEngine   Reason = "engine"   // a bug of bench
 )
@@ -94,9 +98,17 @@ const (
 // would only come to the same.
 var Retryable = []Reason{ReasonImage, ReasonSandbox, ReasonProvider, ReasonHost}
 
-// ReasonSignal is that of StatusCancelled, and of StatusSkipped for what had not
-// been started.
-const ReasonSignal Reason = "signal"
+// Reasons of StatusSkipped. The first three are its own; the others are also
+// those of StatusCancelled, for what was running.
+const (
+	ReasonCondition Reason = "condition"  // the if of its matrix is false
+	ReasonNeeds     Reason = "needs"      // a matrix or gate that its matrix needs did not come out as needed
+	ReasonMaxErrors Reason = "max_errors" // its matrix had ended with too many errors
+	ReasonBudget    Reason = "budget"     // the rest of a budget did not cover it
+	ReasonFailFast  Reason = "fail_fast"  // its matrix had ended with the first trial that did not pass
+	ReasonSignal    Reason = "signal"     // bench was told to stop
+	ReasonDeadline  Reason = "deadline"   // the wall clock of a budget ran out; only of StatusCancelled
+)
 
 // Decide gives the outcome of a trial from its two halves. When several things
 // hold, the order is: cancelled, errored, limit, check, agent_exit, passed.

@@ -14,13 +14,16 @@ type Attempt struct {
 	Limit    Reason        `json:"limit,omitempty"`  // the limit that ended it
 	Image    string        `json:"image,omitempty"`  // id of the image that was used
 	Usage    Usage         `json:"usage"`
-	Cost     *float64      `json:"cost_usd,omitempty"` // of all calls to models; nil if it is not known
+	Cost     *float64      `json:"cost_usd,omitempty"` // USD, of all calls to models; nil if it is not known
+	Tokens   *int64        `json:"tokens,omitempty"`   // of all calls to models; nil if it is not known
 	Output   Output        `json:"output"`
 	Snapshot Digest        `json:"snapshot,omitzero"` // of the stored archive of the workspace
 	Left     []string      `json:"left_out,omitempty"`
 	Version  Version       `json:"version"`
-	Began    time.Time     `json:"began"`   // UTC
-	Took     time.Duration `json:"took_ns"` // of the agent alone
+	Origin   Origin        `json:"origin"`
+	Began    time.Time     `json:"began"`          // UTC
+	Ended    time.Time     `json:"ended,omitzero"` // UTC; zero in what older versions stored
+	Took     time.Duration `json:"took_ns"`        // of the agent alone
 
 	// LimitDetail says in a sentence what was reached.
 	LimitDetail string `json:"limit_detail,omitempty"`
@@ -46,6 +49,7 @@ type Grade struct {
 	Checks  []CheckResult `json:"checks"`
 	Changed []string      `json:"protected_changes,omitempty"` // protected files that the agent had changed
 	Version Version       `json:"version"`
+	Origin  Origin        `json:"origin"`
 	Began   time.Time     `json:"began"` // UTC
 	Took    time.Duration `json:"took_ns"`
 }
@@ -97,7 +101,33 @@ type Result struct {
 	Attempt *Attempt // nil if nothing was started
 	Grade   *Grade   // nil if nothing was graded
 	Outcome Outcome
-	Reused  bool // nothing was executed for it in this run
+	Earlier []Try // attempts of the same work before this one, oldest first
+	Reused  bool  // nothing was executed for it in this run
+}
+
+// A Try is an attempt after which another one was made.
+type Try struct {
+	N       int           // of the attempt
+	Outcome Outcome       // without its detail, if it is read from a store
+	Took    time.Duration // of the agent; 0 if it is not known
+	Cost    *float64      // USD; nil if it is not known
+}
+
+// FirstTry is the outcome of the first attempt: that of the trial itself, unless
+// it was tried again.
+func (r *Result) FirstTry() Outcome {
+	if len(r.Earlier) > 0 {
+		return r.Earlier[0].Outcome
+	}
+	return r.Outcome
+}
+
+// Tries is how often the work of the trial was tried, 0 if it never started.
+func (r *Result) Tries() int {
+	if r.Attempt == nil {
+		return len(r.Earlier)
+	}
+	return len(r.Earlier) + 1
 }
 
 // Score is the weighted mean of the scores of the checks, from 0 to 1. It is
