@@ -79,6 +79,12 @@ var rules = []rule{
 		why:   "results can be read without anything that made them",
 	},
 	{
+		of:    []string{"engine/journal"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os/exec", "net", "log/slog"},
+		why:   "a journal can be read without anything that wrote it: it knows the vocabulary, and nothing else",
+	},
+	{
 		of:    []string{"engine/sandbox"},
 		never: []string{"engine/apply", "engine/store", "engine/lang", "reporters"},
 		why:   "a place to run knows nothing of what runs in it",
