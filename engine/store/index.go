@@ -60,27 +60,27 @@ func (t *trial) indexable() bool {
 	return t.damaged == nil && !slices.ContainsFunc(words, func(w string) bool { return strings.ContainsAny(w, "\t\n") })
 }
 
-// An indexWriter is the file that becomes the index. A nil one is none.
+// An indexWriter is the file that becomes the index. A nil one is none: where it
+// cannot be made, all else is as ever.
 type indexWriter struct {
 	file *os.File
 	at   int64
 }
 
-// newIndex begins a file that can become the index, which takes its stamp. It is
-// nil if that cannot be: then there is no new index, and all else is as ever.
-func (s *Store) newIndex() *indexWriter {
+// newIndex begins a file that can become the index, which takes its stamp.
+func (s *Store) newIndex() (*indexWriter, error) {
 	f, err := os.CreateTemp(s.suiteDir(), indexTemp)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	w := &indexWriter{file: f}
 	info, err := f.Stat()
 	if err != nil {
 		w.discard()
-		return nil
+		return nil, err
 	}
 	w.at = info.ModTime().UnixNano()
-	return w
+	return w, nil
 }
 
 // stamp is before which all is settled.
@@ -98,15 +98,22 @@ func (w *indexWriter) discard() {
 	}
 }
 
-// writeIndex writes the index, for which all that is not settled is read once
-// more. Nothing depends on whether it succeeds.
-func (s *Store) writeIndex(w *indexWriter) {
-	if w == nil {
-		return
+// saveIndex writes an index of all that is known.
+func (s *Store) saveIndex() error {
+	w, err := s.newIndex()
+	if err != nil {
+		return err
 	}
+	defer w.discard()
+	return s.writeIndex(w)
+}
+
+// writeIndex writes the index, for which all that is not settled is read once
+// more.
+func (s *Store) writeIndex(w *indexWriter) error {
 	dir, err := os.Open(s.trialsDir())
 	if err != nil {
-		return
+		return err
 	}
 	defer dir.Close()
 	trials := slices.SortedFunc(maps.Values(s.trials), func(a, b *trial) int { return strings.Compare(a.name, b.name) })
@@ -131,9 +138,14 @@ func (s *Store) writeIndex(w *indexWriter) {
 	if err == nil {
 		_, err = w.file.Write(text)
 	}
-	if errors.Join(err, w.file.Chmod(0o644), w.file.Close()) == nil && os.Rename(w.file.Name(), s.indexFile()) == nil {
-		s.changed = false
+	if err = errors.Join(err, w.file.Chmod(0o644), w.file.Close()); err != nil {
+		return err
 	}
+	if err := os.Rename(w.file.Name(), s.indexFile()); err != nil {
+		return err
+	}
+	s.changed = false
+	return nil
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -24,6 +24,7 @@
 //	        workspace.tar.gz               what it left
 //	        grade-1/grade.json             what the checks said: an engine.Grade
 //	    drafts/                            attempts that are being made
+//	    runs/20260102T120102.500Z-….ndjson journals, which nothing here depends on
 //
 // A process that dies leaves drafts behind, and nothing half-written elsewhere;
 // the next one that locks the store removes them.
@@ -31,7 +32,6 @@ package store
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,31 +46,6 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 )
-
-// Schema is the version of the layout and of the files in it.
-const Schema = 1
-
-// A VersionError is a results directory that another version of bench wrote.
-type VersionError struct {
-	Dir  string
-	Have int // 0 if it does not say
-}
-
-func (e *VersionError) Error() string {
-	what := fmt.Sprintf("was written in layout %d", e.Have)
-	if e.Have == 0 {
-		what = "does not say in which layout it was written"
-	}
-	return fmt.Sprintf("the results directory %s %s, and this bench reads layout %d; nothing in it was touched. "+
-		"Move it away, or name another one as results_dir in the suite block", e.Dir, what, Schema)
-}
-
-// A LockedError is a results directory that another process writes to.
-type LockedError struct{ Dir, Holder string }
-
-func (e *LockedError) Error() string {
-	return fmt.Sprintf("the results directory %s is in use by another bench (%s); wait until it has ended, or name another results_dir", e.Dir, e.Holder)
-}
 
 // A Store holds the results of one suite. It can be used by many goroutines.
 type Store struct {
@@ -89,16 +64,27 @@ type Store struct {
 }
 
 // Open reads what is stored for a suite. A directory that does not exist is an
-// empty store; it is made by Lock. The error is a *VersionError if it is not
-// ours to read.
+// empty store; it is made by Lock. One in an older layout is brought into this one
+// first. The error is a *VersionError if it is not ours to read.
 func Open(dir, suite string) (*Store, error) {
-	if err := checkVersion(dir); err != nil {
+	if err := layout.open(dir); err != nil {
 		return nil, err
 	}
 	s := &Store{dir: dir, suite: suite}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s, s.read(s.readIndex())
+}
+
+// WriteIndex writes the index, whether it is needed or not. A suite without
+// results needs none.
+func (s *Store) WriteIndex() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.saveIndex(); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // Rebuild reads everything from its files again, and nothing from the index.
@@ -110,7 +96,7 @@ func (s *Store) Rebuild() error {
 
 // Suites names the suites that have results in a directory, sorted.
 func Suites(dir string) ([]string, error) {
-	if err := checkVersion(dir); err != nil {
+	if err := layout.open(dir); err != nil {
 		return nil, err
 	}
 	entries, err := os.ReadDir(dir)
@@ -128,32 +114,11 @@ func Suites(dir string) ([]string, error) {
 
 func (s *Store) suiteDir() string  { return filepath.Join(s.dir, s.suite) }
 func (s *Store) trialsDir() string { return filepath.Join(s.dir, s.suite, "trials") }
-func (s *Store) drafts() string    { return filepath.Join(s.dir, s.suite, "drafts") }
 
-func markerFile(dir string) string { return filepath.Join(dir, "bench.json") }
+// Runs is where the journals of the suite's runs lie; see engine/journal.
+func (s *Store) Runs() string { return filepath.Join(s.dir, s.suite, "runs") }
 
-type marker struct {
-	Schema int `json:"schema"`
-}
-
-func checkVersion(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var m marker
-	text, err := os.ReadFile(markerFile(dir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err != nil || json.Unmarshal(text, &m) != nil || m.Schema != Schema {
-		return &VersionError{dir, m.Schema}
-	}
-	return nil
-}
+func (s *Store) drafts() string { return filepath.Join(s.dir, s.suite, "drafts") }
 
 // read finds out what is stored now. What is known already is believed where
 // its files look as they did, and everything else is read from its files.
@@ -170,7 +135,7 @@ func (s *Store) read(known map[string]*trial) error {
 	stale := stale(dir, names, known)
 	var w *indexWriter
 	if worthWriting(len(stale), len(names)) {
-		w = s.newIndex()
+		w, _ = s.newIndex()
 		defer w.discard()
 	}
 	fresh := readTrials(dir, stale, w.stamp())
@@ -193,8 +158,8 @@ func (s *Store) read(known map[string]*trial) error {
 		s.forget(names, stale, fresh)
 	}
 	s.connect()
-	if worthWriting(news, len(names)) {
-		s.writeIndex(w)
+	if w != nil && worthWriting(news, len(names)) {
+		_ = s.writeIndex(w) // it is only a cache
 	}
 	return nil
 }
@@ -267,6 +232,58 @@ func (s *Store) Latest(id engine.TrialID) *engine.Stored {
 		return nil
 	}
 	return t.attempts[len(t.attempts)-1].stored
+}
+
+// Tries are the attempts at the same trial that were made before a stored one and
+// were the same work, oldest first: those that were cancelled or came to no
+// verdict, too. One that could be graded and never was has come to nothing yet,
+// and is no try. No file is read.
+func (s *Store) Tries(st *engine.Stored) []engine.Try {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trials[st.Trial.Dir()]
+	if t == nil {
+		return nil
+	}
+	var out []engine.Try
+	for _, a := range t.attempts {
+		if a.stored.N >= st.N || a.stored.Run != st.Run {
+			continue
+		}
+		if o := outcomeOf(a.stored); o.Status != engine.StatusInvalid {
+			out = append(out, engine.Try{N: a.stored.N, Outcome: o, Took: a.stored.Took, Cost: a.stored.Cost})
+		}
+	}
+	return out
+}
+
+// outcomeOf is what an attempt and its latest grade came to; zero if there is no
+// grade yet and one is needed.
+func outcomeOf(st *engine.Stored) engine.Outcome {
+	if n := len(st.Grades); n > 0 {
+		return st.Grades[n-1].Outcome
+	}
+	return st.Outcome
+}
+
+// A Count is how much is stored.
+type Count struct{ Trials, Attempts, Grades, Damaged int }
+
+// Count counts what can be read, and what cannot.
+func (s *Store) Count() Count {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := Count{Damaged: len(s.Damaged)}
+	for _, t := range s.trials {
+		if len(t.attempts) > 0 {
+			c.Trials++
+		}
+		c.Attempts += len(t.attempts)
+		for _, a := range t.attempts {
+			c.Grades += len(a.grades)
+		}
+	}
+	return c
 }
 
 // All goes through everything that is stored, sorted by trial id and then by

@@ -165,9 +165,17 @@ func readTrial(trials *os.File, name string) *trial {
 		t.damage(err)
 	}
 	for _, e := range numbered(entries, "attempt-") {
+		if !e.dir {
+			t.damage(notDir(trials, name, e.name))
+			continue
+		}
 		t.readAttempt(trials, filepath.Join(name, e.name), e.n)
 	}
 	return t
+}
+
+func notDir(trials *os.File, name ...string) error {
+	return fmt.Errorf("%s: not a directory", filepath.Join(trials.Name(), filepath.Join(name...)))
 }
 
 func (t *trial) damage(err error) { t.damaged = append(t.damaged, err.Error()) }
@@ -190,6 +198,10 @@ func (t *trial) readAttempt(trials *os.File, name string, n int) {
 	}
 	a.stored, a.began = storedOf(run), run.Began.UnixNano()
 	for _, e := range numbered(entries, "grade-") {
+		if !e.dir {
+			t.damage(notDir(trials, name, e.name))
+			continue
+		}
 		seen := lookAt(trials, name+"/"+e.name+"/grade.json")
 		g, err := readGrade(dir, e.n)
 		if err != nil {
@@ -204,7 +216,11 @@ func (t *trial) readAttempt(trials *os.File, name string, n int) {
 
 // storedOf is what is remembered of an attempt.
 func storedOf(a *engine.Attempt) *engine.Stored {
-	return &engine.Stored{Trial: a.Trial, N: a.N, Run: a.Key.Sum, Outcome: brief(a.Outcome), Took: a.Took, Cost: a.Cost}
+	st := &engine.Stored{Trial: a.Trial, N: a.N, Run: a.Key.Sum, Outcome: brief(a.Outcome), Took: a.Took}
+	if a.Cost != nil {
+		st.Cost = new(*a.Cost) // not a pointer that could hold the attempt in memory
+	}
+	return st
 }
 
 // storedGradeOf is what is remembered of a grade.
@@ -224,7 +240,14 @@ func readRun(dir string) (*engine.Attempt, error) {
 
 func readGrade(dir string, n int) (*engine.Grade, error) {
 	g := &engine.Grade{}
-	return g, readJSON(filepath.Join(dir, fmt.Sprintf("grade-%d", n), "grade.json"), g)
+	file := filepath.Join(dir, fmt.Sprintf("grade-%d", n), "grade.json")
+	if err := readJSON(file, g); err != nil {
+		return nil, err
+	}
+	if g.Key.Sum.IsZero() { // as in {}, which would be a trial that no check has passed
+		return nil, fmt.Errorf("%s: has no key, so nobody knows what was graded", file)
+	}
+	return g, nil
 }
 
 func readJSON(file string, into any) error {
@@ -241,16 +264,17 @@ func readJSON(file string, into any) error {
 type numberedEntry struct {
 	name string
 	n    int
+	dir  bool // anything else is damaged, but has the number all the same
 }
 
-// numbered gives the directories "PREFIX1", "PREFIX2", … in the order of their
+// numbered gives the entries "PREFIX1", "PREFIX2", … in the order of their
 // numbers.
 func numbered(entries []fs.DirEntry, prefix string) []numberedEntry {
 	var out []numberedEntry
 	for _, e := range entries {
 		digits, ok := strings.CutPrefix(e.Name(), prefix)
-		if n, err := strconv.Atoi(digits); ok && err == nil && n > 0 && strconv.Itoa(n) == digits && e.IsDir() {
-			out = append(out, numberedEntry{e.Name(), n})
+		if n, err := strconv.Atoi(digits); ok && err == nil && n > 0 && strconv.Itoa(n) == digits {
+			out = append(out, numberedEntry{e.Name(), n, e.IsDir()})
 		}
 	}
 	slices.SortFunc(out, func(a, b numberedEntry) int { return a.n - b.n })

@@ -4,13 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	"github.com/gofrs/flock"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -21,72 +17,6 @@ const (
 	SetupLogFile = "setup.log"
 	SnapshotFile = "workspace.tar.gz"
 )
-
-// Lock makes the store writable for this process, and for no other until
-// Unlock. It removes what a process that died left half-done, and reads again
-// what is stored: another process may have ended between Open and Lock, and its
-// work must not be done twice. The error is a
-// *LockedError if another process holds it.
-func (s *Store) Lock() error {
-	if err := os.MkdirAll(s.dir, 0o755); err != nil {
-		return err
-	}
-	if _, err := os.Stat(markerFile(s.dir)); errors.Is(err, fs.ErrNotExist) {
-		if err := writeJSON(markerFile(s.dir), marker{Schema}); err != nil {
-			return err
-		}
-	}
-	file := filepath.Join(s.dir, "lock")
-	lock := flock.New(file)
-	ok, err := lock.TryLock()
-	if err != nil {
-		return err
-	}
-	if !ok {
-		holder, _ := os.ReadFile(file)
-		return &LockedError{s.dir, strings.TrimSpace(string(holder))}
-	}
-	s.lock = lock // only now: Unlock must not touch what another process holds
-	if err := os.WriteFile(file, fmt.Appendf(nil, "process %d\n", os.Getpid()), 0o644); err != nil {
-		return err
-	}
-	if err := os.RemoveAll(s.drafts()); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(s.drafts(), 0o755); err != nil {
-		return err
-	}
-	s.removeTemps()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.read(s.trials)
-}
-
-// removeTemps removes what processes left that died while they wrote an index.
-// One that lives only loses a cache.
-func (s *Store) removeTemps() {
-	left, _ := filepath.Glob(filepath.Join(s.suiteDir(), indexTemp))
-	for _, file := range left {
-		os.Remove(file)
-	}
-}
-
-// Unlock lets other processes write. It leaves them an index of what is stored.
-func (s *Store) Unlock() error {
-	if s.lock == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.changed {
-		w := s.newIndex()
-		s.writeIndex(w)
-		w.discard()
-	}
-	err := errors.Join(os.RemoveAll(s.drafts()), s.lock.Unlock())
-	s.lock = nil // a second Unlock must not touch what another process makes
-	return err
-}
 
 // A Draft is an attempt that is being made. Whoever began it commits or
 // discards it.
@@ -127,10 +57,12 @@ func (d *Draft) Commit(a *engine.Attempt) error {
 		return err
 	}
 	a.N = n
-	if err := writeJSON(filepath.Join(d.Dir, "run.json"), a); err != nil {
-		return err
+	err = writeJSON(filepath.Join(d.Dir, "run.json"), a)
+	if err == nil {
+		err = rename(d.Dir, s.attemptDir(d.id, n))
 	}
-	if err := rename(d.Dir, s.attemptDir(d.id, n)); err != nil {
+	if err != nil {
+		os.Remove(parent) // which only goes if nothing is in it
 		return err
 	}
 	t := s.trials[name]
@@ -192,13 +124,16 @@ func next(dir, prefix string) (int, error) {
 	return all[len(all)-1].n + 1, nil
 }
 
+// jsonTemp is the pattern of names of a file that is being written.
+const jsonTemp = ".tmp-*"
+
 // writeJSON writes a file so that it is there whole, or not at all.
 func writeJSON(file string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".tmp-*")
+	tmp, err := os.CreateTemp(filepath.Dir(file), jsonTemp)
 	if err != nil {
 		return err
 	}
@@ -210,15 +145,24 @@ func writeJSON(file string, value any) error {
 	return os.Rename(tmp.Name(), file)
 }
 
-// rename moves a directory into place and makes the move last.
+// rename moves a directory into place and makes the move last. What may not last
+// is taken back: an error means that nothing is there.
 func rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	parent, err := os.Open(filepath.Dir(to))
+	if err := syncDir(filepath.Dir(to)); err != nil {
+		return errors.Join(err, os.Rename(to, from))
+	}
+	return nil
+}
+
+// syncDir makes the names in a directory last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer parent.Close()
-	return parent.Sync()
+	defer d.Close()
+	return d.Sync()
 }
