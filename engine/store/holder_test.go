@@ -32,9 +32,9 @@ func TestParseHolder(t *testing.T) {
 	since := time.Date(2026, 1, 2, 12, 1, 2, 0, time.UTC)
 	for text, want := range map[string]Holder{
 		"process 123 on host x since 2026-01-02 12:01:02 UTC (bench apply (old) suite.hcl)\n": {123, "x", since, "bench apply (old) suite.hcl"},
-		"process 123\n": {PID: 123}, // as older versions wrote it
-		"":              {},
-		"process 0\n":   {},
+		"process 123\n":                  {PID: 123}, // as older versions wrote it
+		"":                               {},
+		"process 0\n":                    {},
 		"process 99999999999999999999\n": {},
 		"process 123 on ho":              {},
 		"\x00\x00\x00\x00":               {},
