@@ -44,8 +44,8 @@ func Seconds(d *time.Duration) string {
 // Number shows a metric with six significant digits.
 func Number(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
 
-// Sentence is the totals in one line: "9 trials: 4 passed, 5 failed (2 reused)".
-// Statuses that no trial has are left out.
+// Sentence is the totals in one line: "9 trials: 4 passed, 5 failed (2 reused; 1
+// retried)". What no trial has is left out.
 func (s Summary) Sentence() string {
 	var parts []string
 	for _, status := range engine.Statuses {
@@ -57,8 +57,15 @@ func (s Summary) Sentence() string {
 	if len(parts) > 0 {
 		out += ": " + strings.Join(parts, ", ")
 	}
+	var notes []string
 	if s.Reused > 0 {
-		out += fmt.Sprintf(" (%d reused)", s.Reused)
+		notes = append(notes, fmt.Sprintf("%d reused", s.Reused))
+	}
+	if s.Retried > 0 {
+		notes = append(notes, fmt.Sprintf("%d retried", s.Retried))
+	}
+	if len(notes) > 0 {
+		out += " (" + strings.Join(notes, "; ") + ")"
 	}
 	return out
 }

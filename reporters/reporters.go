@@ -14,10 +14,11 @@
 //
 //	results := reporters.Results(run)
 //	sum := reporters.Summarize(results)
-//	fmt.Println(sum.Sentence()) // 9 trials: 4 passed, 5 failed (2 reused)
+//	fmt.Println(sum.Sentence()) // 9 trials: 4 passed, 5 failed (2 reused; 1 retried)
 //
 // Three rules hold everywhere. Statuses add up: every trial is counted under
-// exactly one. Only verdicts count in a pass rate, and what is not known is nil,
+// exactly one, that of its last attempt; what came before it is in [Tries] and in
+// the [Cost]. Only verdicts count in a pass rate, and what is not known is nil,
 // not zero. Text that an agent could have written goes through [Clean] or [Line]
 // before it is shown.
 //
@@ -39,9 +40,9 @@ type Reporter interface {
 	Report(w io.Writer, run *engine.Run) error
 }
 
-// Select narrows a run to the trials of some matrices. No matrices means all.
-// The given run stays as it is; the times and the exit of the new one are those
-// of the whole run.
+// Select narrows a run to the trials of some matrices, and to the gates that have
+// to do with them. No matrices means all. The given run stays as it is; the times
+// and the exit of the new one are those of the whole run.
 func Select(run *engine.Run, matrices []*engine.Matrix) *engine.Run {
 	if len(matrices) == 0 {
 		return run
@@ -57,6 +58,7 @@ func Select(run *engine.Run, matrices []*engine.Matrix) *engine.Run {
 			out.Results = append(out.Results, r)
 		}
 	}
+	out.Gates = selectGates(run.Gates, names)
 	if run.Plan != nil {
 		out.Plan = selectPlan(run.Plan, names)
 	}
@@ -95,6 +97,7 @@ func Results(run *engine.Run) []engine.Result {
 	out := slices.Clone(run.Results)
 	for i := range out {
 		r := &out[i]
+		r.Earlier = knownTries(r.Earlier)
 		if r.Trial == nil {
 			r.Trial = &engine.Trial{}
 		}

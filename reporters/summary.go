@@ -20,12 +20,24 @@ type Summary struct {
 	Skipped   int
 	Cancelled int
 	Reused    int // of Trials, those for which nothing was executed
+	Retried   int // of Trials, those that were tried more than once
+	Tries     int // attempts at all of them
 
 	PassRate *float64       // passed / (passed + failed), from 0 to 1
 	Score    *float64       // mean of the scores of the verdicts, from 0 to 1
 	P50      *time.Duration // median of agent work over the verdicts
-	Total    *time.Duration // sum of agent work, whatever came of it
+	Total    *time.Duration // sum of agent work over all attempts, whatever came of it
+	First    FirstTry
+	Cost     Cost
 	Metrics  []MetricSummary
+}
+
+// A FirstTry is what several results would come to if nothing had been tried
+// again. Errors are what gets another try, so a trial may be in neither count.
+type FirstTry struct {
+	Passed   int
+	Failed   int
+	PassRate *float64 // passed / (passed + failed), from 0 to 1
 }
 
 // A MetricSummary adds up the metrics of one name and unit over the trials that
@@ -37,6 +49,16 @@ type MetricSummary struct {
 	Mean float64
 	Min  float64
 	Max  float64
+}
+
+// FirstDiffers reports whether the pass rate at the first try is another than the
+// final one. They are the same if nothing was retried.
+func (s Summary) FirstDiffers() bool {
+	a, b := s.First.PassRate, s.PassRate
+	if a == nil || b == nil {
+		return a != b
+	}
+	return *a != *b
 }
 
 // Complete reports whether every trial got a verdict.
@@ -70,25 +92,42 @@ func Summarize(results []engine.Result) Summary {
 		if score := Score(r); score != nil {
 			scores = append(scores, *score)
 		}
-		if took, ok := r.Took(); ok {
-			all = append(all, took)
-			if r.Outcome.Verdict() {
-				verdicts = append(verdicts, took)
+		for _, t := range Tries(r) {
+			if t.Took != nil {
+				all = append(all, *t.Took)
 			}
 		}
+		if took, ok := r.Took(); ok && r.Outcome.Verdict() {
+			verdicts = append(verdicts, took)
+		}
 	}
-	if n := s.Passed + s.Failed; n > 0 {
-		s.PassRate = new(float64(s.Passed) / float64(n))
-	}
+	s.PassRate, s.First.PassRate = rate(s.Passed, s.Failed), rate(s.First.Passed, s.First.Failed)
 	if len(scores) > 0 {
 		s.Score = new(mean(scores))
 	}
 	s.P50, s.Total = median(verdicts), total(all)
-	s.Metrics = summarizeMetrics(results)
+	s.Metrics, s.Cost = summarizeMetrics(results), summarizeCost(results)
 	return s
 }
 
+func rate(passed, failed int) *float64 {
+	if passed+failed == 0 {
+		return nil
+	}
+	return new(float64(passed) / float64(passed+failed))
+}
+
 func (s *Summary) count(r *engine.Result) {
+	s.Tries += r.Tries()
+	if r.Tries() > 1 {
+		s.Retried++
+	}
+	switch r.FirstTry().Status {
+	case engine.StatusPassed:
+		s.First.Passed++
+	case engine.StatusFailed:
+		s.First.Failed++
+	}
 	if r.Reused {
 		s.Reused++
 	}

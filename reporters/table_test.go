@@ -114,9 +114,39 @@ func TestBlockedSentence(t *testing.T) {
 		{reporters.Blocked{Cause: "image:a", Status: engine.StatusErrored, Trials: []string{"m/c@a#1"}}, "m/c@a#1 could not start: image:a failed"},
 		{reporters.Blocked{Cause: "image:a", Status: engine.StatusSkipped, Trials: []string{"x", "y"}, Detail: "no"}, "2 trials were skipped: image:a failed: no"},
 		{reporters.Blocked{Cause: "run:a", Status: engine.StatusErrored, Trials: []string{"x", "y"}, Started: true}, "2 trials got no verdict: run:a failed"},
+		{reporters.Blocked{Reason: engine.ReasonBudget, Status: engine.StatusSkipped, Trials: []string{"x", "y"}, Detail: "the budget did not cover them (budget)"}, "2 trials were skipped: the budget did not cover them (budget)"},
+		{reporters.Blocked{Reason: engine.ReasonNeeds, Cause: "gate.healthy", Status: engine.StatusSkipped, Trials: []string{"x"}, Detail: "gate.healthy did not pass"}, "x was skipped: gate.healthy did not pass"},
+		{reporters.Blocked{Reason: engine.ReasonNeeds, Cause: "gate.healthy", Status: engine.StatusSkipped, Trials: []string{"x", "y"}}, "2 trials were skipped: what the matrix needs did not come out as needed (gate.healthy)"},
+		{reporters.Blocked{Reason: engine.ReasonDeadline, Status: engine.StatusCancelled, Trials: []string{"x", "y"}, Started: true}, "2 trials were cancelled: the time of the budget ran out"},
 	} {
 		if got := c.b.Sentence(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
+	}
+}
+
+// What a signal has stopped is only counted, and two budgets are two causes.
+func TestSkipsAreGrouped(t *testing.T) {
+	result := func(status engine.Status, reason engine.Reason, detail string) engine.Result {
+		return engine.Result{Trial: &engine.Trial{}, Outcome: engine.Outcome{Status: status, Reason: reason, Detail: detail}}
+	}
+	skipped, cancelled := engine.StatusSkipped, engine.StatusCancelled
+	_, blocked := reporters.Problems([]engine.Result{
+		result(skipped, engine.ReasonSignal, "stopped"), result(cancelled, engine.ReasonSignal, "stopped"), result(skipped, "", ""),
+		result(skipped, engine.ReasonBudget, "$1 ran out"), result(skipped, engine.ReasonBudget, "$2 ran out"), result(skipped, engine.ReasonBudget, "$2 ran out"),
+		result(cancelled, engine.ReasonFailFast, ""), result(cancelled, engine.ReasonFailFast, ""), result(skipped, engine.ReasonFailFast, ""), result(skipped, engine.ReasonFailFast, ""),
+	})
+	var got []string
+	for _, b := range blocked {
+		got = append(got, b.Sign()+" "+b.Sentence())
+	}
+	want := []string{
+		"- 2 trials were skipped: $2 ran out",
+		"- 2 trials were cancelled: the matrix had ended with the first trial that did not pass",
+		"- 2 trials were skipped: the matrix had ended with the first trial that did not pass",
+		"- /@#0 was skipped: $1 ran out",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what was left (-want +got):\n%s", diff)
 	}
 }
