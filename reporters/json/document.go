@@ -1,9 +1,7 @@
 package json
 
 import (
-	"math"
 	"time"
-	"unicode"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -14,11 +12,13 @@ import (
 type document struct {
 	Schema   string         `json:"schema"`
 	Bench    engine.Version `json:"version"`
+	Origin   *engine.Origin `json:"origin,omitempty"`
 	Suite    suite          `json:"suite"`
 	Began    *time.Time     `json:"began,omitempty"`
 	Ended    *time.Time     `json:"ended,omitempty"`
 	Exit     engine.Exit    `json:"exit"`
 	Totals   totals         `json:"totals"`
+	Gates    []gate         `json:"gates"`
 	Matrices []matrix       `json:"matrices"`
 	Trials   []trial        `json:"trials"`
 }
@@ -28,6 +28,20 @@ type suite struct {
 	Description string          `json:"description,omitempty"`
 	Seed        uint64          `json:"seed"`
 	Sources     []engine.Source `json:"sources"`
+}
+
+type gate struct {
+	Name      string           `json:"name"`
+	Judgement engine.Judgement `json:"judgement"`
+	Severity  engine.Severity  `json:"severity"`
+	Condition string           `json:"condition,omitempty"`
+	Message   string           `json:"message,omitempty"`
+	Values    []gateValue      `json:"values"`
+}
+
+type gateValue struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 type matrix struct {
@@ -43,19 +57,31 @@ type agent struct {
 }
 
 type totals struct {
-	Trials    int            `json:"trials"`
-	Passed    int            `json:"passed"`
-	Failed    int            `json:"failed"`
-	Errored   int            `json:"errored"`
-	Skipped   int            `json:"skipped"`
-	Cancelled int            `json:"cancelled"`
-	Reused    int            `json:"reused"`
-	Complete  bool           `json:"complete"`
-	PassRate  *float64       `json:"pass_rate,omitempty"`
-	Score     *float64       `json:"score,omitempty"`
-	P50       *float64       `json:"p50_seconds,omitempty"`
-	Total     *float64       `json:"total_seconds,omitempty"`
-	Metrics   []metricTotals `json:"metrics"`
+	Trials    int      `json:"trials"`
+	Passed    int      `json:"passed"`
+	Failed    int      `json:"failed"`
+	Errored   int      `json:"errored"`
+	Skipped   int      `json:"skipped"`
+	Cancelled int      `json:"cancelled"`
+	Reused    int      `json:"reused"`
+	Retried   int      `json:"retried"`
+	Tries     int      `json:"tries"`
+	Complete  bool     `json:"complete"`
+	PassRate  *float64 `json:"pass_rate,omitempty"`
+	Score     *float64 `json:"score,omitempty"`
+	P50       *float64 `json:"p50_seconds,omitempty"`
+	Total     *float64 `json:"total_seconds,omitempty"`
+
+	FirstPassed   int      `json:"first_try_passed"`
+	FirstFailed   int      `json:"first_try_failed"`
+	FirstPassRate *float64 `json:"first_try_pass_rate,omitempty"`
+
+	Cost         *float64 `json:"cost_usd,omitempty"`
+	CostVerdicts *float64 `json:"verdicts_cost_usd,omitempty"`
+	CostTrouble  *float64 `json:"trouble_cost_usd,omitempty"`
+	Tokens       *int64   `json:"tokens,omitempty"`
+
+	Metrics []metricTotals `json:"metrics"`
 }
 
 type metricTotals struct {
@@ -82,11 +108,19 @@ type trial struct {
 	Detail   string        `json:"detail,omitempty"`
 	Cause    engine.StepID `json:"cause,omitempty"`
 	Reused   bool          `json:"reused"`
+
+	FirstStatus engine.Status `json:"first_try_status"`
+	FirstReason engine.Reason `json:"first_try_reason,omitempty"`
+	Tries       int           `json:"tries"`
+	Earlier     []try         `json:"earlier"`
+
 	Attempt  int           `json:"attempt,omitempty"`
 	Score    *float64      `json:"score,omitempty"`
 	Began    *time.Time    `json:"began,omitempty"`
+	Ended    *time.Time    `json:"ended,omitempty"`
 	Took     *float64      `json:"took_seconds,omitempty"`
 	Cost     *float64      `json:"cost_usd,omitempty"`
+	Tokens   *int64        `json:"tokens,omitempty"`
 	Exit     *int          `json:"exit,omitempty"`
 	Usage    *usage        `json:"usage,omitempty"`
 	Checks   []check       `json:"checks"`
@@ -95,6 +129,18 @@ type trial struct {
 	RunKey   engine.Digest `json:"run_key,omitzero"`
 	CheckKey engine.Digest `json:"check_key,omitzero"`
 	Image    string        `json:"image,omitempty"`
+
+	Version *engine.Version `json:"version,omitempty"`
+	Origin  *engine.Origin  `json:"origin,omitempty"`
+}
+
+type try struct {
+	Attempt int           `json:"attempt"`
+	Status  engine.Status `json:"status"`
+	Reason  engine.Reason `json:"reason,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Took    *float64      `json:"took_seconds,omitempty"`
+	Cost    *float64      `json:"cost_usd,omitempty"`
 }
 
 type axis struct {
@@ -124,16 +170,4 @@ type metric struct {
 	Value       float64 `json:"value"`
 	Unit        string  `json:"unit,omitempty"`
 	Description string  `json:"description,omitempty"`
-}
-
-// number is v, or absent if JSON cannot say it.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
-func obeyed(r rune) bool {
-	return r >= 0x7f && r <= 0x9f || unicode.Is(unicode.Bidi_Control, r)
 }

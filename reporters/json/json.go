@@ -6,6 +6,7 @@
 //	  "suite": {"name": "hello", "seed": 42, …},
 //	  "exit": {"code": 0, "reason": "every trial has a verdict"},
 //	  "totals": {"trials": 9, "passed": 4, "failed": 5, …, "pass_rate": 0.4444444444444444},
+//	  "gates": [{"name": "healthy", "judgement": "passed", …}],
 //	  "matrices": [{"name": "smoke", "totals": {…}, "agents": […]}],
 //	  "trials": [{"id": "smoke/debugging/nan_loss@noop#1", "status": "failed", …}]
 //	}
@@ -26,7 +27,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/reporters"
@@ -58,31 +58,19 @@ func (Reporter) Report(w io.Writer, run *engine.Run) error {
 	return err
 }
 
-// escapeControls escapes the characters of JSON text that encoding/json leaves
-// as they are, but a terminal obeys: DEL, the controls of the upper half, and
-// marks that turn the direction of text. They can only be within strings.
-func escapeControls(text []byte) []byte {
-	var out bytes.Buffer
-	for _, r := range string(text) {
-		if obeyed(r) {
-			fmt.Fprintf(&out, `\u%04x`, r)
-		} else {
-			out.WriteRune(r)
-		}
-	}
-	return out.Bytes()
-}
-
 func documentOf(run *engine.Run) document {
 	results := reporters.Results(run)
 	s := reporters.Suite(run)
 	d := document{
 		Schema: Version,
-		Bench:  run.Version,
-		Suite:  suite{Name: s.Name, Description: s.Description, Seed: s.Seed, Sources: list(s.Sources)},
-		Began:  moment(run.Began), Ended: moment(run.Ended),
+		Bench:  run.Version, Origin: originOf(run.Origin),
+		Suite: suite{Name: s.Name, Description: s.Description, Seed: s.Seed, Sources: list(s.Sources)},
+		Began: moment(run.Began), Ended: moment(run.Ended),
 		Exit: run.Exit, Totals: totalsOf(reporters.Summarize(results)),
-		Matrices: []matrix{}, Trials: []trial{},
+		Gates: []gate{}, Matrices: []matrix{}, Trials: []trial{},
+	}
+	for _, g := range reporters.Gates(run) {
+		d.Gates = append(d.Gates, gateOf(g))
 	}
 	for _, m := range reporters.Matrices(results) {
 		d.Matrices = append(d.Matrices, matrixOf(m))
@@ -91,6 +79,15 @@ func documentOf(run *engine.Run) document {
 		d.Trials = append(d.Trials, trialOf(&results[i]))
 	}
 	return d
+}
+
+func gateOf(g reporters.Gate) gate {
+	out := gate{Name: g.Name, Judgement: g.Judgement, Severity: g.Severity,
+		Condition: g.Condition, Message: g.Message, Values: []gateValue{}}
+	for _, v := range g.Values {
+		out.Values = append(out.Values, gateValue(v))
+	}
+	return out
 }
 
 func matrixOf(m reporters.Matrix) matrix {
@@ -113,102 +110,14 @@ func totalsOf(s reporters.Summary) totals {
 	out := totals{
 		Trials: s.Trials, Passed: s.Passed, Failed: s.Failed, Errored: s.Errored,
 		Skipped: s.Skipped, Cancelled: s.Cancelled, Reused: s.Reused, Complete: s.Complete(),
+		Retried: s.Retried, Tries: s.Tries,
 		PassRate: s.PassRate, Score: s.Score, Metrics: []metricTotals{},
 		P50: seconds(s.P50), Total: seconds(s.Total),
+		FirstPassed: s.First.Passed, FirstFailed: s.First.Failed, FirstPassRate: s.First.PassRate,
+		Cost: s.Cost.USD, CostVerdicts: s.Cost.Verdicts, CostTrouble: s.Cost.Trouble, Tokens: s.Cost.Tokens,
 	}
 	for _, m := range s.Metrics {
 		out.Metrics = append(out.Metrics, metricTotals(m))
 	}
 	return out
-}
-
-func trialOf(r *engine.Result) trial {
-	t := r.Trial
-	out := trial{
-		ID: t.ID.String(), Matrix: t.ID.Matrix, Case: t.ID.Case, Category: reporters.Category(t),
-		Agent: t.ID.Agent, Model: t.ID.Model, N: t.ID.N, Seed: t.Seed,
-		Status: r.Outcome.Status, Reason: r.Outcome.Reason, Detail: r.Outcome.Detail, Cause: r.Outcome.Cause,
-		Reused: r.Reused, Score: reporters.Score(r),
-		Checks: []check{}, Changed: []string{}, Left: []string{},
-	}
-	for _, p := range t.ID.Points() {
-		out.Axes = append(out.Axes, axis{p[0], p[1]})
-	}
-	if took, ok := r.Took(); ok {
-		out.Took = seconds(&took)
-	}
-	if t.Run != nil {
-		out.RunKey = t.Run.Key.Sum
-	}
-	if t.Check != nil {
-		out.CheckKey = t.Check.Key.Sum
-	}
-	out.attempt(r.Attempt)
-	out.grade(r.Grade)
-	return out
-}
-
-func (t *trial) attempt(a *engine.Attempt) {
-	if a == nil {
-		return
-	}
-	t.Attempt, t.Exit, t.Image, t.Cost = a.N, a.Exit, a.Image, a.Cost
-	t.Began, t.Usage, t.Left = moment(a.Began), usageOf(a.Usage), list(a.Left)
-	if !a.Key.Sum.IsZero() {
-		t.RunKey = a.Key.Sum
-	}
-}
-
-func (t *trial) grade(g *engine.Grade) {
-	if g == nil {
-		return
-	}
-	t.Changed = list(g.Changed)
-	if !g.Key.Sum.IsZero() {
-		t.CheckKey = g.Key.Sum
-	}
-	for i := range g.Checks {
-		t.Checks = append(t.Checks, checkOf(&g.Checks[i]))
-	}
-}
-
-func checkOf(c *engine.CheckResult) check {
-	out := check{Name: c.Name, Passed: c.Passed, Score: number(c.Score), Weight: number(c.Weight),
-		Detail: c.Detail, Output: c.Output, Metrics: []metric{}}
-	if c.Took > 0 {
-		out.Took = seconds(&c.Took)
-	}
-	for _, m := range reporters.Metrics(c) {
-		out.Metrics = append(out.Metrics, metric{m.Name, m.Value, m.Unit, m.Description})
-	}
-	return out
-}
-
-func usageOf(u engine.Usage) *usage {
-	if u == (engine.Usage{}) {
-		return nil
-	}
-	return &usage{CPU: seconds(u.CPU), PeakMemory: u.PeakMemory, OOMKills: u.OOMKills}
-}
-
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return new(t.UTC())
-}
-
-func seconds(d *time.Duration) *float64 {
-	if d == nil {
-		return nil
-	}
-	return new(d.Seconds())
-}
-
-// list makes nil an empty list, so that readers can walk it.
-func list[T any](s []T) []T {
-	if s == nil {
-		return []T{}
-	}
-	return s
 }

@@ -81,11 +81,19 @@ func TestWrongDocumentsAreRefused(t *testing.T) {
 		"short key":             func(d map[string]any) { trial(d)["run_key"] = "abc" },
 		"no list of checks":     func(d map[string]any) { trial(d)["checks"] = nil },
 		"score without verdict": func(d map[string]any) { trial(d)["status"] = "errored" },
+		"no gates":              func(d map[string]any) { delete(d, "gates") },
+		"unknown judgement":     func(d map[string]any) { gate(d)["judgement"] = "lucky" },
+		"unknown severity":      func(d map[string]any) { gate(d)["severity"] = "note" },
+		"negative cost":         func(d map[string]any) { d["totals"].(map[string]any)["cost_usd"] = -1 },
+		"field of a try":        func(d map[string]any) { earlier(d)["luck"] = 1 },
+		"try without a number":  func(d map[string]any) { delete(earlier(d), "attempt") },
+		"no first try":          func(d map[string]any) { delete(trial(d), "first_try_status") },
+		"empty origin":          func(d map[string]any) { d["origin"] = map[string]any{} },
 		"empty usage":           func(d map[string]any) { trial(d)["usage"] = map[string]any{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var doc map[string]any
-			if err := stdjson.Unmarshal([]byte(reportertest.Report(t, json.Reporter{}, reportertest.Example())), &doc); err != nil {
+			if err := stdjson.Unmarshal([]byte(reportertest.Report(t, json.Reporter{}, reportertest.Eventful())), &doc); err != nil {
 				t.Fatal(err)
 			}
 			if err := schema.Validate(doc); err != nil {
@@ -100,6 +108,12 @@ func TestWrongDocumentsAreRefused(t *testing.T) {
 }
 
 func trial(doc map[string]any) map[string]any { return doc["trials"].([]any)[0].(map[string]any) }
+
+func gate(doc map[string]any) map[string]any { return doc["gates"].([]any)[0].(map[string]any) }
+
+func earlier(doc map[string]any) map[string]any {
+	return trial(doc)["earlier"].([]any)[0].(map[string]any)
+}
 
 // Every object of the schema that lists properties must be closed.
 func TestSchemaIsClosed(t *testing.T) {

@@ -17,6 +17,13 @@
 // skipped or cancelled is skipped. The counts add up: tests less failures,
 // errors and skipped are the trials that passed.
 //
+// A test case tells of the last attempt at its trial. Its properties have the
+// number of all ("tries"), and if there were several, what became of each:
+// "first_try" is "errored(provider)", "try.1" is "errored(provider), 4.20 s, $0.03".
+//
+// Gates are test cases of one more suite, which comes last. A gate that failed is
+// a failure; one that is only a warning, or came to no judgement, is skipped.
+//
 // Times are of the agent's work in seconds, the timestamp is UTC. Text is
 // cleaned of escapes and of what XML forbids, and cut to 16 KiB for each trial.
 package junit
@@ -58,8 +65,14 @@ func (Reporter) Report(w io.Writer, run *engine.Run) error {
 
 func document(run *engine.Run) testsuites {
 	doc := testsuites{Name: reporters.Line(reporters.Suite(run).Name)}
+	var suites []testsuite
 	for _, m := range reporters.Matrices(reporters.Results(run)) {
-		s := suite(run, m)
+		suites = append(suites, suite(run, m))
+	}
+	if gates := reporters.Gates(run); len(gates) > 0 {
+		suites = append(suites, gateSuite(gates))
+	}
+	for _, s := range suites {
 		doc.Suites = append(doc.Suites, s)
 		doc.Tests += s.Tests
 		doc.Failures += s.Failures
@@ -173,36 +186,3 @@ func printedBy(r *engine.Result) string {
 	}
 	return b.String()
 }
-
-func trialProperties(r *engine.Result) properties {
-	id := r.Trial.ID
-	ps := properties{
-		{"case", reporters.Line(id.Case)},
-		{"agent", reporters.Line(id.Agent)},
-	}
-	if id.Model != "" {
-		ps = append(ps, property{"model", reporters.Line(id.Model)})
-	}
-	for _, p := range id.Points() {
-		ps = append(ps, property{"axis." + reporters.Line(p[0]), reporters.Line(p[1])})
-	}
-	ps = append(ps,
-		property{"seed", strconv.FormatUint(r.Trial.Seed, 10)},
-		property{"reused", strconv.FormatBool(r.Reused)})
-	if r.Attempt != nil {
-		ps = append(ps, property{"attempt", strconv.Itoa(r.Attempt.N)})
-	}
-	if score := reporters.Score(r); score != nil {
-		ps = append(ps, property{"score", number(*score)})
-	}
-	for _, m := range reporters.TrialMetrics(r) {
-		name := "metric." + reporters.Line(m.Name)
-		ps = append(ps, property{name, number(m.Value)})
-		if m.Unit != "" {
-			ps = append(ps, property{name + ".unit", reporters.Line(m.Unit)})
-		}
-	}
-	return ps
-}
-
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

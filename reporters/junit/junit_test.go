@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	gojunit "github.com/joshdk/go-junit"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -46,6 +47,17 @@ func TestAcceptedByGoJUnit(t *testing.T) {
 			}
 			sum := reporters.Summarize(reporters.Results(run))
 			want := gojunit.Totals{Tests: sum.Trials, Passed: sum.Passed, Failed: sum.Failed, Error: sum.Errored, Skipped: sum.Skipped + sum.Cancelled}
+			for _, g := range reporters.Gates(run) {
+				want.Tests++
+				switch {
+				case g.Bad():
+					want.Failed++
+				case g.Judgement == engine.GatePassed:
+					want.Passed++
+				default:
+					want.Skipped++
+				}
+			}
 			if got != want {
 				t.Errorf("go-junit counts %+v, want %+v", got, want)
 			}
@@ -73,7 +85,7 @@ print(root.tag, len(list(root.iter("testcase"))))`
 			if err != nil {
 				t.Fatalf("xml.etree: %v\n%s", err, out)
 			}
-			if want := fmt.Sprintf("testsuites %d\n", len(run.Results)); string(out) != want {
+			if want := fmt.Sprintf("testsuites %d\n", len(run.Results)+len(run.Gates)); string(out) != want {
 				t.Errorf("xml.etree reads %q, want %q", out, want)
 			}
 		})
@@ -211,5 +223,62 @@ func TestTextReadsBack(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("the %s reads %q, want %q", c.what, c.got, c.want)
 		}
+	}
+}
+
+// A gate that is only a warning must not turn a build red.
+func TestGates(t *testing.T) {
+	suites, err := gojunit.Ingest([]byte(reportertest.Report(t, junit.Reporter{}, reportertest.Eventful())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gates := suites[len(suites)-1]
+	var got []string
+	for _, c := range gates.Tests {
+		got = append(got, fmt.Sprintf("%s %s %s", c.Name, c.Status, c.Message))
+	}
+	want := []string{
+		"gate.ready passed ",
+		"gate.healthy failed only 75 % of the smoke test passed",
+		"gate.cheap skipped warning: matrix.smoke.pass_rate = 0.75",
+		"gate.fast skipped inconclusive: matrix.late.p50_seconds is not known",
+		"gate.nightly skipped skipped: its if is false",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || gates.Name != "gates" {
+		t.Errorf("the suite %q (-want +got):\n%s", gates.Name, diff)
+	}
+}
+
+func TestEveryTryIsTold(t *testing.T) {
+	var doc struct {
+		Suites []struct {
+			Cases []struct {
+				Name       string `xml:"name,attr"`
+				Properties []struct {
+					Name  string `xml:"name,attr"`
+					Value string `xml:"value,attr"`
+				} `xml:"properties>property"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	if err := xml.Unmarshal([]byte(reportertest.Report(t, junit.Reporter{}, reportertest.Eventful())), &doc); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, c := range doc.Suites[0].Cases {
+		for _, p := range c.Properties {
+			if c.Name == "hello_world@react+gpt#2" && (strings.Contains(p.Name, "try") || p.Name == "tries") {
+				got[p.Name] = p.Value
+			}
+		}
+	}
+	want := map[string]string{
+		"tries": "3", "first_try": "errored(provider)",
+		"try.1": "errored(provider), 4.20 s, $0.03",
+		"try.2": "errored(host), time unknown, cost unknown",
+		"try.3": "passed, 9.00 s, $0.10",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the tries (-want +got):\n%s", diff)
 	}
 }

@@ -1,6 +1,7 @@
 // Package markdown writes a run as GitHub-flavoured Markdown, for step summaries,
-// pull requests and pages: the verdict first, then totals, a table and a grid for
-// each matrix, what went wrong, and where the numbers come from.
+// pull requests and pages: the verdict first, then gates, totals, a table and a
+// grid for each matrix, what went wrong, what was tried again, and where the
+// numbers come from.
 //
 //	# Done: hello
 //
@@ -22,8 +23,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
-	"time"
+	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/reporters"
@@ -48,12 +50,18 @@ func (r Reporter) Report(w io.Writer, run *engine.Run) error {
 	p := &page{rows: r.Rows}
 	results := reporters.Results(run)
 	p.verdict(run, reporters.Summarize(results))
+	if err := p.gates(reporters.Gates(run)); err != nil {
+		return err
+	}
 	for _, m := range reporters.Matrices(results) {
 		if err := p.matrix(m); err != nil {
 			return err
 		}
 	}
 	p.problems(results)
+	if err := p.retried(reporters.Retried(results)); err != nil {
+		return err
+	}
 	p.provenance(run, results)
 	_, err := w.Write(p.b.Bytes())
 	return err
@@ -84,7 +92,18 @@ func (p *page) verdict(run *engine.Run, sum reporters.Summary) {
 	if run.Exit.Reason != "" {
 		p.block("%s", escape(run.Exit.Reason))
 	}
-	p.block("%s. Pass rate: %s.", sum.Sentence(), percent(sum.PassRate))
+	p.totals(sum)
+}
+
+func (p *page) totals(sum reporters.Summary) {
+	text := fmt.Sprintf("%s. Pass rate: %s", sum.Sentence(), percent(sum.PassRate))
+	if sum.FirstDiffers() {
+		text += fmt.Sprintf(", at the first try: %s", percent(sum.First.PassRate))
+	}
+	if sum.Cost.Models {
+		text += ". " + strings.Replace(sum.Cost.Sentence(), "cost ", "Cost: ", 1)
+	}
+	p.block("%s.", text)
 }
 
 func percent(rate *float64) string {
@@ -113,7 +132,7 @@ func exitWord(code int) string {
 
 func (p *page) matrix(m reporters.Matrix) error {
 	p.block("## Matrix %s", escape(m.Name))
-	p.block("%s. Pass rate: %s.", m.Summary.Sentence(), percent(m.Summary.PassRate))
+	p.totals(m.Summary)
 	t, err := reporters.NewTable(m.Results, p.rows)
 	if err != nil {
 		return err
@@ -141,70 +160,88 @@ func (p *page) matrix(m reporters.Matrix) error {
 	return nil
 }
 
-func summaryTable(t reporters.Table) *table {
-	out := newTable(t.Columns, []string{"trials", "passed", "failed", "errored", "skipped", "cancelled", "reused", "pass rate (%)", "score", "p50 (s)", "total (s)"})
-	for _, r := range t.Rows {
-		s := r.Summary
-		row := cells(r.Keys)
-		for _, n := range []int{s.Trials, s.Passed, s.Failed, s.Errored, s.Skipped, s.Cancelled, s.Reused} {
-			row = append(row, strconv.Itoa(n))
-		}
-		out.rows = append(out.rows, append(row, reporters.Percent(s.PassRate), reporters.Decimal(s.Score),
-			reporters.Seconds(s.P50), reporters.Seconds(s.Total)))
-	}
-	return out
-}
-
-func gridTable(g reporters.Grid) *table {
-	out := newTable([]string{"case"}, cells(g.Agents))
-	for i, name := range g.Cases {
-		row := []string{cell(name)}
-		for _, s := range g.Cells[i] {
-			row = append(row, gridCell(s))
-		}
-		out.rows = append(out.rows, row)
-	}
-	return out
-}
-
-// gridCell notes what has no verdict, so that 1/3 never hides two errors.
-func gridCell(s *reporters.Summary) string {
-	if s == nil {
-		return ""
-	}
-	text := fmt.Sprintf("%d/%d", s.Passed, s.Trials)
-	if n := s.Trials - s.Passed - s.Failed; n > 0 {
-		text += fmt.Sprintf(" (%d without verdict)", n)
-	}
-	return text
-}
-
-func metricTable(t reporters.Table) *table {
-	out := newTable(append(append([]string{}, t.Columns...), "metric", "unit"), []string{"trials with it", "mean", "min", "max"})
-	for _, r := range t.Rows {
-		for _, m := range r.Summary.Metrics {
-			row := append(cells(r.Keys), cell(m.Name), cell(m.Unit))
-			out.rows = append(out.rows, append(row, strconv.Itoa(m.N),
-				reporters.Number(m.Mean), reporters.Number(m.Min), reporters.Number(m.Max)))
-		}
-	}
-	return out
-}
-
 func (p *page) problems(results []engine.Result) {
 	single, blocked := reporters.Problems(results)
-	if len(single)+len(blocked) == 0 {
+	var broken, left []reporters.Blocked
+	for _, b := range blocked {
+		if b.Trouble() {
+			broken = append(broken, b)
+		} else {
+			left = append(left, b)
+		}
+	}
+	if len(left) > 0 {
+		p.block("## Skipped and cancelled")
+		p.blocked(left)
+	}
+	if len(single)+len(broken) == 0 {
 		return
 	}
 	p.block("## Failures and errors")
-	for _, b := range blocked[:min(len(blocked), maxProblems)] {
-		p.block("%s", code(reporters.Head(b.Sentence(), maxDetail)))
-	}
-	p.more(len(blocked), "common causes")
+	p.blocked(broken)
 	for _, problem := range single[:min(len(single), maxProblems)] {
 		p.problem(problem)
 	}
 	p.more(len(single), "trials")
+}
+
+func (p *page) blocked(blocked []reporters.Blocked) {
+	for _, b := range blocked[:min(len(blocked), maxProblems)] {
+		p.block("%s", code(reporters.Head(b.Sentence(), maxDetail)))
+	}
+	p.more(len(blocked), "common causes")
+}
+
+// retried is a table of every attempt at the trials that had more than one.
+func (p *page) retried(results []engine.Result) error {
+	if len(results) == 0 {
+		return nil
+	}
+	p.block("## Tried again")
+	out := newTable([]string{"trial", "ended"}, []string{"attempt"})
+	out.add([]string{"outcome"}, []string{"took (s)"})
+	models := slices.ContainsFunc(results, func(r engine.Result) bool { return reporters.HasModel(r.Trial) })
+	if models {
+		out.add(nil, []string{"cost ($)"})
+	}
+	for i := range results[:min(len(results), maxProblems)] {
+		r := &results[i]
+		for _, t := range reporters.Tries(r) {
+			row := []string{cell(r.Trial.ID.String()), cell(reporters.Ended(r)), strconv.Itoa(t.N), cell(t.Outcome.String()), reporters.Seconds(t.Took)}
+			if models {
+				row = append(row, cell(reporters.Dollars(t.Cost)))
+			}
+			out.rows = append(out.rows, row)
+		}
+	}
+	text, err := out.render()
+	if err != nil {
+		return err
+	}
+	p.block("%s", text)
+	p.more(len(results), "trials")
+	return nil
+}
+
+func (p *page) gates(gates []reporters.Gate) error {
+	if len(gates) == 0 {
+		return nil
+	}
+	p.block("## Gates")
+	out := newTable([]string{"gate", "judgement", "severity", "message", "read"}, nil)
+	for _, g := range gates {
+		judgement := cell(string(g.Judgement))
+		if g.Bad() {
+			judgement = "**" + judgement + "**"
+		}
+		out.rows = append(out.rows, []string{cell(g.Name), judgement, cell(string(g.Severity)), cell(reporters.Head(g.Text(), maxDetail)), cell(reporters.Head(g.Read(), maxDetail))})
+	}
+	text, err := out.render()
+	if err != nil {
+		return err
+	}
+	p.block("%s", text)
+	return nil
 }
 
 func (p *page) more(n int, what string) {
@@ -227,30 +264,4 @@ func (p *page) problem(problem reporters.Problem) {
 	}
 	p.block("<details><summary>Output of check %s</summary>\n\n%s\n\n</details>",
 		htmlText(problem.Check.Name), fenced(reporters.Tail(output, maxOutput)))
-}
-
-func (p *page) provenance(run *engine.Run, results []engine.Result) {
-	p.block("## Provenance")
-	version := code(run.Version.Bench)
-	if run.Version.Commit != "" {
-		version += ", commit " + code(run.Version.Commit)
-	}
-	suite := reporters.Suite(run)
-	lines := "* bench " + version + "\n" +
-		"* began " + moment(run.Began) + ", ended " + moment(run.Ended) + "\n" +
-		"* seed " + strconv.FormatUint(suite.Seed, 10)
-	for _, s := range suite.Sources {
-		lines += "\n* source " + code(s.Path) + ", sha256 " + code(s.Sum.Short())
-	}
-	for _, id := range reporters.Images(results) {
-		lines += "\n* image " + code(id)
-	}
-	p.block("%s", lines)
-}
-
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return reporters.Unknown
-	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }

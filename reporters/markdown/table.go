@@ -9,7 +9,7 @@ import (
 	"github.com/olekukonko/tablewriter/tw"
 )
 
-// A table is rows of escaped cells: first words, then numbers.
+// A table is rows of escaped cells: words to the left, numbers to the right.
 type table struct {
 	header []string
 	align  tw.Alignment
@@ -18,13 +18,18 @@ type table struct {
 
 func newTable(words, numbers []string) *table {
 	t := &table{}
+	t.add(words, numbers)
+	return t
+}
+
+// add appends columns.
+func (t *table) add(words, numbers []string) {
 	for _, w := range words {
 		t.header, t.align = append(t.header, w), append(t.align, tw.AlignLeft)
 	}
 	for _, n := range numbers {
 		t.header, t.align = append(t.header, n), append(t.align, tw.AlignRight)
 	}
-	return t
 }
 
 func (t *table) render() (string, error) {

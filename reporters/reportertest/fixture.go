@@ -93,6 +93,15 @@ func Hostile() *engine.Run {
 	b.errored(b.trial(m, c, a, "", 5), Evil, Evil)
 	nan := b.passed(b.trial(m, c, a, "", 6), time.Second)
 	nan.Grade.Checks[0].Score = math.NaN()
+	again(nan, Evil, time.Second, new(math.Inf(1)))
+	nan.Attempt.Cost, nan.Attempt.Origin = new(math.NaN()), engine.Origin{Host: Evil, Agent: Evil}
+	nan.Earlier = append(nan.Earlier, engine.Try{N: 2})
+	nan.Attempt.N = 3
+	b.add(b.trial(m, c, a, "", 7), engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonBudget, Detail: Evil})
+	gate := b.gate(Evil, engine.GateFailed, Evil, Evil)
+	gate.Gate.Pos.File, gate.Gate.Condition.Text, gate.Values[0] = Evil, Evil, engine.GateValue{Name: Evil, Value: Evil}
+	b.run.Gates = append(b.run.Gates, engine.GateResult{})
+	b.run.Origin = engine.Origin{Host: Evil, OS: Evil, Engine: Evil, Commit: Evil}
 	b.run.Exit = engine.Exit{Code: 4, Reason: Evil}
 	b.run.Version.Bench = Evil
 	b.suite.Sources[0].Path = Evil
@@ -153,6 +162,9 @@ func (b *builder) agent(name string) *engine.Agent {
 func (b *builder) trial(m *engine.Matrix, c *engine.Case, a *engine.Agent, model string, n int) *engine.Trial {
 	id := engine.TrialID{Matrix: m.Name, Case: c.Name, Agent: a.Name, Model: model, N: n}
 	t := &engine.Trial{ID: id, Matrix: m, Case: c, Agent: a, Seed: id.Seed(b.suite.Seed)}
+	if model != "" {
+		t.Model = &engine.Model{Name: model}
+	}
 	t.Run = &engine.RunStep{ID: engine.StepID("run:" + id.String()), Image: "image:python", Trials: []*engine.Trial{t},
 		Key: engine.Key{Sum: sum("run " + id.String())}}
 	t.Check = &engine.CheckStep{ID: engine.StepID("check:" + id.String()), Run: t.Run.ID, Image: "image:python", Trials: []*engine.Trial{t},

@@ -36,12 +36,13 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // Runs are the fixtures by name. A reporter must bear them all.
 func Runs() map[string]func() *engine.Run {
 	return map[string]func() *engine.Run{
-		"zero":    func() *engine.Run { return &engine.Run{} },
-		"empty":   Empty,
-		"example": Example,
-		"bare":    Bare,
-		"hostile": Hostile,
-		"many":    Many,
+		"zero":     func() *engine.Run { return &engine.Run{} },
+		"empty":    Empty,
+		"example":  Example,
+		"eventful": Eventful,
+		"bare":     Bare,
+		"hostile":  Hostile,
+		"many":     Many,
 	}
 }
 

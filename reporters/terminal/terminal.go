@@ -12,19 +12,23 @@
 //	every trial has a verdict
 //
 // The sign x marks a failure of an agent, the sign ! trouble of bench or of the
-// world. Trials that one step holds back are counted in one line. Colour, if
-// wanted, is one of the sixteen basic ones and says nothing that the words do
-// not.
+// world, the sign - what was left or stopped as the benchfile says. Trials that
+// one thing holds back are counted in one line. Trials that were tried again and
+// gates have lines of their own:
+//
+//	retried smoke/hello_world@react+gpt#1  passed (2 tries): 1 errored(provider), 4.20 s, $0.03; 2 passed, 8.00 s, $0.12
+//	gate.healthy  passed  matrix.smoke.pass_rate = 1
+//
+// Columns and lines of what has not happened, or costs nothing by nature, are
+// left out. Colour, if wanted, is one of the sixteen basic ones and says nothing
+// that the words do not.
 package terminal
 
 import (
 	"bytes"
 	"fmt"
 	"io"
-	"strconv"
-
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/tw"
+	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/reporters"
@@ -36,7 +40,7 @@ type Summary struct {
 }
 
 const (
-	maxProblems = 20  // lines of failures and errors, and again of common causes
+	maxProblems = 20  // lines of failures and errors, again of common causes, and again of trials tried again
 	maxDetail   = 240 // bytes of a detail
 )
 
@@ -48,115 +52,18 @@ func (s Summary) Report(w io.Writer, run *engine.Run) error {
 		return err
 	}
 	s.problems(&b, results)
-	fmt.Fprintln(&b, s.totals(reporters.Summarize(results)))
+	s.retried(&b, results)
+	s.gates(&b, reporters.Gates(run))
+	sum := reporters.Summarize(results)
+	fmt.Fprintln(&b, s.totals(sum))
+	if sum.Cost.Models {
+		fmt.Fprintln(&b, sum.Cost.Sentence())
+	}
 	if reason := reporters.Line(run.Exit.Reason); reason != "" {
 		fmt.Fprintln(&b, reason)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
-}
-
-// A column of the table, after the matrix and the agent.
-type column struct {
-	heading string
-	cell    func(reporters.Summary) string
-}
-
-func count(status engine.Status) column {
-	return column{status.String(), func(s reporters.Summary) string { return strconv.Itoa(s.Count(status)) }}
-}
-
-// columns leaves out what is rare unless it has happened, so that the counts of
-// a row always add up.
-func columns(all reporters.Summary) []column {
-	out := []column{
-		{"trials", func(s reporters.Summary) string { return strconv.Itoa(s.Trials) }},
-		count(engine.StatusPassed), count(engine.StatusFailed), count(engine.StatusErrored),
-	}
-	for _, status := range []engine.Status{engine.StatusSkipped, engine.StatusCancelled} {
-		if all.Count(status) > 0 {
-			out = append(out, count(status))
-		}
-	}
-	return append(out,
-		column{"pass rate (%)", func(s reporters.Summary) string { return reporters.Percent(s.PassRate) }},
-		column{"score", func(s reporters.Summary) string { return reporters.Decimal(s.Score) }},
-		column{"p50 (s)", func(s reporters.Summary) string { return reporters.Seconds(s.P50) }})
-}
-
-func (s Summary) table(b *bytes.Buffer, matrices []reporters.Matrix) error {
-	if len(matrices) == 0 {
-		return nil
-	}
-	var all []engine.Result
-	for _, m := range matrices {
-		all = append(all, m.Results...)
-	}
-	cols := columns(reporters.Summarize(all))
-	header, align := []string{"matrix", "agent"}, tw.Alignment{tw.AlignLeft, tw.AlignLeft}
-	for _, c := range cols {
-		header, align = append(header, c.heading), append(align, tw.AlignRight)
-	}
-	var rows [][]string
-	for _, m := range matrices {
-		more, err := matrixRows(m, cols)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, more...)
-	}
-	if err := render(b, header, align, rows); err != nil {
-		return err
-	}
-	b.WriteByte('\n')
-	return nil
-}
-
-func matrixRows(m reporters.Matrix, cols []column) ([][]string, error) {
-	table, err := reporters.NewTable(m.Results, []string{"agent", "model"})
-	if err != nil {
-		return nil, err
-	}
-	var rows [][]string
-	for _, r := range table.Rows {
-		agent := r.Keys[0]
-		if len(r.Keys) > 1 && r.Keys[1] != reporters.None {
-			agent += "+" + r.Keys[1]
-		}
-		row := []string{reporters.Line(m.Name), reporters.Line(agent)}
-		for _, c := range cols {
-			row = append(row, c.cell(r.Summary))
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
-}
-
-// render draws a table without lines, as kubectl does.
-func render(w io.Writer, header []string, align tw.Alignment, rows [][]string) error {
-	pads := make([]tw.Padding, len(header))
-	for i := range pads {
-		pads[i] = tw.Padding{Right: "  ", Overwrite: true}
-	}
-	pads[len(pads)-1] = tw.PaddingNone
-	padding := tw.CellPadding{PerColumn: pads}
-	t := tablewriter.NewTable(w,
-		tablewriter.WithHeaderAutoFormat(tw.Off),
-		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
-		tablewriter.WithRowAutoWrap(tw.WrapNone),
-		tablewriter.WithAlignment(align),
-		tablewriter.WithHeaderAlignmentConfig(tw.CellAlignment{PerColumn: align}),
-		tablewriter.WithHeaderPaddingPerColumn(pads),
-		tablewriter.WithRowPaddingPerColumn(padding.PerColumn),
-		tablewriter.WithRendition(tw.Rendition{
-			Borders:  tw.BorderNone,
-			Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.LinesNone},
-		}))
-	t.Header(header)
-	if err := t.Bulk(rows); err != nil {
-		return err
-	}
-	return t.Render()
 }
 
 func (s Summary) problems(b *bytes.Buffer, results []engine.Result) {
@@ -175,10 +82,48 @@ func (s Summary) problems(b *bytes.Buffer, results []engine.Result) {
 	}
 	more(b, len(single))
 	for _, g := range blocked[:min(len(blocked), maxProblems)] {
-		fmt.Fprintln(b, s.paint(yellow, "!"), reporters.Head(g.Sentence(), 2*maxDetail))
+		fmt.Fprintln(b, s.paint(yellow, g.Sign()), reporters.Head(g.Sentence(), 2*maxDetail))
 	}
 	more(b, len(blocked))
 	if len(single)+len(blocked) > 0 {
+		b.WriteByte('\n')
+	}
+}
+
+// retried tells of every attempt at the trials that had more than one.
+func (s Summary) retried(b *bytes.Buffer, results []engine.Result) {
+	retried := reporters.Retried(results)
+	for i := range retried[:min(len(retried), maxProblems)] {
+		r := &retried[i]
+		var parts []string
+		for _, t := range reporters.Tries(r) {
+			parts = append(parts, fmt.Sprintf("%d %s", t.N, t.Sentence(reporters.HasModel(r.Trial))))
+		}
+		fmt.Fprintf(b, "retried %s  %s: %s\n", reporters.Line(r.Trial.ID.String()), reporters.Ended(r),
+			reporters.Head(strings.Join(parts, "; "), 2*maxDetail))
+	}
+	more(b, len(retried))
+	if len(retried) > 0 {
+		b.WriteByte('\n')
+	}
+}
+
+func (s Summary) gates(b *bytes.Buffer, gates []reporters.Gate) {
+	for _, g := range gates {
+		c := yellow
+		switch {
+		case g.Bad():
+			c = red
+		case g.Judgement == engine.GatePassed:
+			c = green
+		}
+		line := g.ID() + "  " + s.paint(c, g.Word())
+		if text := g.Text(); text != "" {
+			line += "  " + reporters.Head(text, maxDetail)
+		}
+		fmt.Fprintln(b, line)
+	}
+	if len(gates) > 0 {
 		b.WriteByte('\n')
 	}
 }
