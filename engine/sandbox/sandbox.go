@@ -36,9 +36,10 @@ type Driver interface {
 // gone after Close.
 type Sandbox interface {
 	// Exec runs a command and streams what it prints. When ctx ends, the
-	// command and all its descendants are dead before Exec returns the error of
-	// ctx; or, where they cannot be killed alone, frozen for good, and nothing
-	// but CopyOut and Close may follow.
+	// command and all its descendants get the grace of cmd, and then SIGKILL:
+	// they are dead before Exec returns the error of ctx; or, where they cannot
+	// be killed alone, frozen for good, and nothing but CopyOut and Close may
+	// follow.
 	Exec(ctx context.Context, cmd Cmd) (Exit, error)
 	// Freeze stops every process of the sandbox in one moment, for good.
 	Freeze(ctx context.Context) error
@@ -83,6 +84,33 @@ type Cmd struct {
 	User   engine.User
 	Stdout io.Writer // nil discards; never called from two goroutines at once
 	Stderr io.Writer // may be the same as Stdout
+
+	// Grace is how long the command and its descendants have to end by
+	// themselves after the SIGTERM that they get when ctx ends. What they print
+	// meanwhile is heard. With 0, or if the cause of ctx is ErrKill, they get
+	// no SIGTERM and are killed at once.
+	Grace time.Duration
+	Kill  <-chan struct{} // cuts the grace short when it is closed; nil: never
+}
+
+// ErrKill, as the cause of a context, ends a command without any grace. It is
+// for limits, which nobody may stretch by being slow to go:
+//
+//	ctx, cancel := context.WithTimeoutCause(ctx, limit, sandbox.ErrKill)
+var ErrKill = errors.New("killed without grace")
+
+// GraceAfter is the grace that a command has once ctx has ended, which is 0 if
+// it is to be killed at once.
+func (c *Cmd) GraceAfter(ctx context.Context) time.Duration {
+	if errors.Is(context.Cause(ctx), ErrKill) {
+		return 0
+	}
+	select {
+	case <-c.Kill:
+		return 0
+	default:
+		return c.Grace
+	}
 }
 
 // An Exit is how a command ended.

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	tc "github.com/testcontainers/testcontainers-go"
@@ -139,102 +137,6 @@ func (b *box) copyIn(ctx context.Context, files func(io.Writer) error) error {
 	return err
 }
 
-// killWait is how long a killed command may take to end before its sandbox is
-// frozen instead.
-const killWait = 3 * time.Second
-
-// Exec runs a command to its end, or to that of ctx.
-func (b *box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
-	if err := ctx.Err(); err != nil {
-		return sandbox.Exit{}, err
-	}
-	exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{
-		Cmd: cmd.Args, User: userSpec(cmd.User), WorkingDir: cmd.Dir, Env: envList(cmd.Env), AttachStdout: true, AttachStderr: true,
-	})
-	if err != nil {
-		return sandbox.Exit{}, wrap("exec", err)
-	}
-	stream, err := b.client.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return sandbox.Exit{}, wrap("exec", err)
-	}
-	defer stream.Close()
-	done := make(chan error, 1)
-	go func() {
-		_, err := stdcopy.StdCopy(orDiscard(cmd.Stdout), orDiscard(cmd.Stderr), stream.Reader)
-		done <- err
-	}()
-	select {
-	case err = <-done:
-	case <-ctx.Done():
-		b.kill(cmd.User, done)
-		stream.Close()
-		return sandbox.Exit{}, ctx.Err()
-	}
-	if err != nil {
-		return sandbox.Exit{}, wrap("reading the output of a command", err)
-	}
-	return b.exit(ctx, exec.ID)
-}
-
-// exit waits for the status of a command whose output has ended.
-func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
-	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
-		state, err := b.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
-		if err != nil {
-			if gone(err) {
-				err = errors.New("the container died")
-			}
-			return sandbox.Exit{}, wrap("waiting for a command", err)
-		}
-		if !state.Running {
-			return sandbox.Exit{Code: state.ExitCode}, b.alive(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return sandbox.Exit{}, ctx.Err()
-		case <-time.After(wait):
-		}
-	}
-}
-
-// alive reports an error if the container ended while a command ran in it: its
-// exit status then says nothing about the command.
-func (b *box) alive(ctx context.Context) error {
-	c, err := b.client.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
-	switch {
-	case gone(err), err == nil && (c.Container.State == nil || !c.Container.State.Running):
-		return errors.New("the container died while a command ran in it")
-	case err != nil:
-		return wrap("inspecting a sandbox", err)
-	}
-	return nil
-}
-
-// kill ends everything that runs as a user. kill(-1) goes over all processes
-// under one lock of the kernel, so that nothing can fork away from it. Root
-// cannot be killed in this way without its container, so it is frozen.
-func (b *box) kill(u engine.User, done <-chan error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*killWait)
-	defer cancel()
-	if u.UID != 0 {
-		exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", "kill -9 -1"}, User: userSpec(u)})
-		if err == nil {
-			_, err = b.client.ExecStart(ctx, exec.ID, client.ExecStartOptions{Detach: true})
-		}
-		if err == nil {
-			select {
-			case <-done: //nolint:errcheck // that it ended is all that matters
-				return
-			case <-time.After(killWait):
-			}
-		}
-	}
-	if b.Freeze(ctx) != nil {
-		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
-	}
-}
-
 // Freeze stops all processes of the container with the kernel's freezer.
 func (b *box) Freeze(ctx context.Context) error {
 	if b.frozen {
@@ -334,21 +236,4 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-}
-
-func userSpec(u engine.User) string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
-
-func envList(env map[string]string) []string {
-	var out []string
-	for _, k := range slices.Sorted(maps.Keys(env)) {
-		out = append(out, k+"="+env[k])
-	}
-	return out
-}
-
-func orDiscard(w io.Writer) io.Writer {
-	if w == nil {
-		return io.Discard
-	}
-	return w
 }

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -39,7 +40,9 @@ type Call struct {
 // A Driver starts sandboxes that are not there. The zero Driver runs programs
 // that print nothing, change nothing and end with 0.
 type Driver struct {
-	// Program plays every command.
+	// Program plays every command. The end of its ctx is SIGTERM, or SIGKILL if
+	// the command has no grace then; cmd.Kill is closed when it is killed, and
+	// nothing may go on after that.
 	Program func(ctx context.Context, b *Box, cmd sandbox.Cmd) (sandbox.Exit, error)
 	// Fail is asked first in every call; its error is that of the call.
 	Fail func(ctx context.Context, c Call) error
@@ -188,7 +191,33 @@ func (b *Box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
 	if b.driver.Program == nil {
 		return sandbox.Exit{}, nil
 	}
-	return b.driver.Program(ctx, b, cmd)
+	killed := make(chan struct{})
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { kill(ctx, cmd, over, killed) })
+	defer wg.Wait()
+	defer close(over)
+	mortal := cmd
+	mortal.Kill = killed
+	return b.driver.Program(ctx, b, mortal)
+}
+
+// kill closes killed when a command's grace is over, unless the command is.
+func kill(ctx context.Context, cmd sandbox.Cmd, over <-chan struct{}, killed chan<- struct{}) {
+	select {
+	case <-over:
+		return
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(cmd.GraceAfter(ctx))
+	defer grace.Stop()
+	select {
+	case <-over:
+		return
+	case <-cmd.Kill:
+	case <-grace.C:
+	}
+	close(killed)
 }
 
 // Freeze has nothing to stop.

@@ -51,6 +51,8 @@ func Run(t *testing.T, d sandbox.Driver, image string) {
 		{"unprivileged and private", unprivileged},
 		{"no network", noNetwork},
 		{"time-out kills the tree", killsTree},
+		{"descendants have their grace", descendants},
+		{"root has its grace", rootGrace},
 		{"fork bomb stays inside", forkBomb},
 		{"memory is bounded and told", memory},
 		{"frozen tree can be copied", frozen},
@@ -64,6 +66,7 @@ func Run(t *testing.T, d sandbox.Driver, image string) {
 			test.run(t, b)
 		})
 	}
+	Stops(t, d, image)
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {

@@ -1,0 +1,122 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/ml-dev-bench/bench/engine"
+)
+
+// killWait is how long a killed command may take to end before its sandbox is
+// frozen instead.
+const killWait = 3 * time.Second
+
+// end ends a command whose context has ended, with what grace it has. Whatever
+// was seen in the meantime, the kill comes last: nobody can fork away from it.
+func (b *box) end(ctx context.Context, c *command) {
+	if grace := c.GraceAfter(ctx); grace > 0 {
+		b.terminate(c, grace)
+	}
+	b.kill(c)
+}
+
+// terminate asks everything that runs as the user of a command to end, and waits
+// until that has happened, the grace is over, or it is cut short.
+func (b *box) terminate(c *command, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.Kill:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	script := "kill -15 -1"
+	if c.User.UID == 0 {
+		script = terminateRoot
+	}
+	if b.signal(ctx, c.User, script) != nil {
+		return
+	}
+	select {
+	case <-c.output: // the usual end; what the command started may need longer
+	case <-ctx.Done():
+		return
+	}
+	for wait := 10 * time.Millisecond; !b.idle(ctx); wait = min(2*wait, 200*time.Millisecond) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// terminateRoot is kill -15 -1 for root, which would reach the process whose end
+// is the container's. That one is the oldest, so its number is the lowest after 1.
+const terminateRoot = `keeper=0
+for p in /proc/[0-9]*; do
+	p=${p#/proc/}
+	if [ "$p" -gt 1 ] && { [ "$keeper" = 0 ] || [ "$p" -lt "$keeper" ]; }; then keeper=$p; fi
+done
+for p in /proc/[0-9]*; do
+	case ${p#/proc/} in 1 | $$ | "$keeper") ;; *) kill -15 "${p#/proc/}" 2>/dev/null ;; esac
+done
+true`
+
+// idle reports whether nothing runs in the container but what keeps it: the init
+// and the process that waits. An engine that cannot say so has nothing to wait
+// for.
+func (b *box) idle(ctx context.Context) bool {
+	top, err := b.client.ContainerTop(ctx, b.id, client.ContainerTopOptions{})
+	return err != nil || len(top.Processes) <= 2
+}
+
+// kill ends everything that runs as the user of a command. Root cannot be killed
+// in this way without its container, so it is frozen.
+func (b *box) kill(c *command) {
+	if c.User.UID != 0 && b.killed(c) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	if b.Freeze(ctx) != nil {
+		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
+	}
+}
+
+// killed reports whether a user's processes could be killed. kill(-1) goes over
+// all of them under one lock of the kernel, so that nothing can fork away from it.
+func (b *box) killed(c *command) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), killWait)
+	defer cancel()
+	if b.signal(ctx, c.User, "kill -9 -1") != nil {
+		return false
+	}
+	select {
+	case <-c.output:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// signal runs a script that sends signals as a user, and waits for its end.
+func (b *box) signal(ctx context.Context, u engine.User, script string) error {
+	exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", script}, User: userSpec(u)})
+	if err != nil {
+		return err
+	}
+	if _, err := b.client.ExecStart(ctx, exec.ID, client.ExecStartOptions{Detach: true}); err != nil {
+		return err
+	}
+	exit, err := b.exit(ctx, exec.ID)
+	if err == nil && exit.Code > 125 {
+		err = fmt.Errorf("it ended with %d", exit.Code) // it could not be started, or was killed itself
+	}
+	return err
+}

@@ -1,0 +1,125 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
+)
+
+// A command is one that runs in a container, or ran.
+type command struct {
+	sandbox.Cmd
+	id     string
+	output chan struct{} // closed at the end of its output
+	broken error         // why the output ended too early; not before that
+}
+
+// Exec runs a command to its end, or to that of ctx.
+func (b *box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
+	if err := ctx.Err(); err != nil {
+		return sandbox.Exit{}, err
+	}
+	exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{
+		Cmd: cmd.Args, User: userSpec(cmd.User), WorkingDir: cmd.Dir, Env: envList(cmd.Env), AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return sandbox.Exit{}, wrap("exec", err)
+	}
+	c := &command{Cmd: cmd, id: exec.ID, output: make(chan struct{})}
+	stream, err := b.client.ExecAttach(ctx, exec.ID, client.ExecAttachOptions{})
+	if err != nil {
+		close(c.output)
+		if ctx.Err() != nil { // the engine may have started it all the same
+			b.kill(c)
+			return sandbox.Exit{}, ctx.Err()
+		}
+		return sandbox.Exit{}, wrap("exec", err)
+	}
+	defer stream.Close()
+	go func() {
+		defer close(c.output)
+		_, c.broken = stdcopy.StdCopy(orDiscard(cmd.Stdout), orDiscard(cmd.Stderr), stream.Reader)
+	}()
+	exit, err := b.wait(ctx, c)
+	if err != nil && ctx.Err() != nil {
+		b.end(ctx, c)
+		stream.Close()
+		<-c.output // or a writer of the caller could be written to after the return
+		return sandbox.Exit{}, ctx.Err()
+	}
+	return exit, err
+}
+
+// wait waits for the end of a command: of its output, and then of itself.
+func (b *box) wait(ctx context.Context, c *command) (sandbox.Exit, error) {
+	select {
+	case <-c.output:
+	case <-ctx.Done():
+		return sandbox.Exit{}, ctx.Err()
+	}
+	if c.broken != nil {
+		return sandbox.Exit{}, wrap("reading the output of a command", c.broken)
+	}
+	return b.exit(ctx, c.id)
+}
+
+// exit waits for the status of a command whose output has ended.
+func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
+	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
+		state, err := b.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
+		if err != nil {
+			if gone(err) {
+				err = errors.New("the container died")
+			}
+			return sandbox.Exit{}, wrap("waiting for a command", err)
+		}
+		if !state.Running {
+			return sandbox.Exit{Code: state.ExitCode}, b.alive(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return sandbox.Exit{}, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// alive reports an error if the container ended while a command ran in it: its
+// exit status then says nothing about the command.
+func (b *box) alive(ctx context.Context) error {
+	c, err := b.client.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+	switch {
+	case gone(err), err == nil && (c.Container.State == nil || !c.Container.State.Running):
+		return errors.New("the container died while a command ran in it")
+	case err != nil:
+		return wrap("inspecting a sandbox", err)
+	}
+	return nil
+}
+
+func userSpec(u engine.User) string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
+
+func envList(env map[string]string) []string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		out = append(out, k+"="+env[k])
+	}
+	return out
+}
+
+func orDiscard(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
