@@ -2,11 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // changedFiles lists the files below root that differ from a git revision, new
@@ -18,11 +22,11 @@ func changedFiles(root, revision string) ([]string, error) {
 	}
 	// The work tree against the revision itself: what was committed since, and
 	// what was not. Without renames, so that both names are listed.
-	differ, err := git(root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z", revision, "--")
+	differ, err := git(context.Background(), root, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z", revision, "--")
 	if err != nil {
 		return nil, fmt.Errorf("--changed-since %s: %w", revision, err)
 	}
-	fresh, err := git(root, "ls-files", "--others", "--exclude-standard", "-z")
+	fresh, err := git(context.Background(), root, "ls-files", "--others", "--exclude-standard", "-z")
 	if err != nil {
 		return nil, fmt.Errorf("--changed-since %s: %w", revision, err)
 	}
@@ -35,8 +39,19 @@ func changedFiles(root, revision string) ([]string, error) {
 	return out, nil
 }
 
-func git(dir string, args ...string) (string, error) {
-	cmd := exec.Command("git", append([]string{"-C", dir}, args...)...)
+// notHere are variables that point git somewhere else than to the directory it is
+// called for. It sets them itself for its hooks, in which bench may well run.
+var notHere = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY"}
+
+// git asks about the repository around dir. It takes no lock, so that nobody who
+// works there is disturbed, and starts no file system monitor.
+func git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir, "-c", "core.fsmonitor=false"}, args...)...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(notHere, name)
+	}), "GIT_OPTIONAL_LOCKS=0")
+	cmd.WaitDelay = time.Second // for what git has started
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
