@@ -35,6 +35,7 @@ type app struct {
 
 // run is bench as a function: what main and the tests call.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	stdout, stderr = quiet(stdout), quiet(stderr)
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := newRootCmd(a)
 	root.SetArgs(args)
@@ -172,13 +173,13 @@ func (a *app) useColor(w io.Writer) bool {
 	case os.Getenv("GITHUB_ACTIONS") == "true":
 		return true
 	}
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // width is how many columns talk may have.
 func (a *app) width() int {
-	if f, ok := a.stderr.(*os.File); ok {
+	if f, ok := fileOf(a.stderr); ok {
 		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w >= 40 {
 			return min(w, 120)
 		}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -223,41 +221,4 @@ func reporterOf(r *engine.Report) reporters.Reporter {
 		return jsonreport.Reporter{}
 	}
 	panic("bench: no reporter for " + r.Format)
-}
-
-// A signalError is the cause of a context that a signal has ended.
-type signalError struct{ signal syscall.Signal }
-
-func (e signalError) Error() string { return "stopped by " + e.signal.String() }
-
-// signalOf is the signal that ended a context, or 0.
-func signalOf(ctx context.Context) int {
-	var s signalError
-	if errors.As(context.Cause(ctx), &s) {
-		return int(s.signal)
-	}
-	return 0
-}
-
-// untilSignal gives a context that the first SIGINT, SIGTERM or SIGHUP ends. A
-// second signal ends bench at once; containers go with it.
-func (a *app) untilSignal(parent context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(parent)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	var stopped atomic.Bool
-	go func() {
-		for s := range signals {
-			if stopped.Swap(true) {
-				os.Exit(exitSignal + int(s.(syscall.Signal)))
-			}
-			fmt.Fprintln(a.stderr, "Stopping; results so far will be written. Again to kill.")
-			cancel(signalError{s.(syscall.Signal)})
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(signals)
-		cancel(nil)
-	}
 }
