@@ -104,6 +104,7 @@ func (s *scope) condition(e hcl.Expression) *engine.Condition {
 		return out
 	}
 	out.Matrices, out.Gates = resultsRead(e)
+	refuseNulls(e)
 	v, diags := e.Value(ctx)
 	if s.failedEval(diags, ctx) {
 		return out

@@ -64,6 +64,8 @@ func (l *loader) filesetFunc(from string) function.Function {
 
 // recordRead notes that a benchfile means something else when p changes.
 func (l *loader) recordRead(from, p string, sum engine.Digest) {
+	l.noting.Lock()
+	defer l.noting.Unlock()
 	if !slices.Contains(l.reads[from], p) {
 		l.reads[from] = append(l.reads[from], p)
 	}

@@ -49,6 +49,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -99,7 +100,8 @@ type loader struct {
 	pins    map[string]string        // by name of an image, from the lock file
 	trees   map[string]*engine.Tree  // that were read, by what they are of
 	meter   *meter
-	unread  unread // the last file that could not be read
+	noting  sync.Mutex // of reads, sums and unread: trials start while gates are judged
+	unread  unread     // the last file that could not be read
 
 	told, dropped     map[engine.Severity]int      // how many diagnostics were reported, and how many not
 	counted, mistakes int                          // see trouble
@@ -242,7 +244,9 @@ type unread struct {
 func (l *loader) readFile(name string) ([]byte, error) {
 	text, err := l.tryRead(name)
 	if err != nil {
+		l.noting.Lock()
 		l.unread = unread{name, err}
+		l.noting.Unlock()
 	}
 	return text, err
 }

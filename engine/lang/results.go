@@ -141,6 +141,9 @@ type Results map[string]json.RawMessage
 // resultOf is matrix.NAME or gate.NAME: unknown before anything has run.
 func (s *scope) resultOf(kind, name string) cty.Value {
 	if kind == "gate" {
+		if judgement := s.judged[name]; judgement != "" {
+			return cty.ObjectVal(map[string]cty.Value{"outcome": cty.StringVal(string(judgement))})
+		}
 		return cty.UnknownVal(gateType)
 	}
 	m := s.matrices[name]

@@ -281,7 +281,7 @@ var matrixSpec = &spec{kind: "matrix", label: "name", doc: "Crosses cases, agent
 
 var gateSpec = &spec{kind: "gate", label: "name", doc: "Reads results, and decides whether they are good enough. A gate over an incomplete matrix, or over something unknown, is inconclusive.", example: exampleGate, attrs: []attr{
 	{name: "condition", kind: kBool, phase: phaseResult, required: true, doc: "True if it passes. It reads at least one result, such as `matrix.NAME.pass_rate >= 0.9`."},
-	{name: "message", kind: kString, phase: phaseResult, def: "what was compared", doc: "Shown if it does not pass."},
+	{name: "message", kind: kString, phase: phaseResult, def: "what was compared", doc: "Shown if it fails."},
 	{name: "severity", kind: kString, def: "`\"error\"`", doc: "`\"warning\"` never changes the exit code."},
 	{name: "allow_incomplete", kind: kBool, def: "false", doc: "True: the gate decides from the trials that there are."},
 	{name: "if", kind: kBool, def: "true", doc: "False: the gate is skipped."},

@@ -41,6 +41,7 @@ type scope struct {
 
 	read    []string                                // the benchfiles that it is made from
 	known   Results                                 // nil while nothing has run
+	judged  map[string]engine.Judgement             // gates; nil while nothing has run
 	types   map[string]cty.Type                     // of results, by matrix
 	retry   engine.Retry                            // of the suite
 	axesOf  []*engine.Axis                          // of the matrix that is being decoded; nil elsewhere

@@ -11,7 +11,8 @@ import (
 	"github.com/ml-dev-bench/bench/engine"
 )
 
-// A Session evaluates expressions as if they stood in a benchfile.
+// A Session evaluates expressions as if they stood in a benchfile, and the
+// conditions that stand there. Its methods take turns: nobody calls two at once.
 type Session struct {
 	Suite *engine.Suite
 	scope *scope
@@ -39,17 +40,23 @@ const consoleFile = "console"
 // Results that are not in results are unknown. A value that is sensitive is not
 // shown.
 func (x *Session) Eval(text string, results Results) (string, *Sources, engine.Diagnostics) {
+	x.begin(results, nil)
 	s := x.scope
-	s.diags, s.known = nil, results
-	s.counted, s.mistakes = 0, 0
-	clear(s.told)
-	clear(s.dropped)
-	s.meter.refill()
 	s.sources.files[consoleFile] = []byte(text)
 	delete(s.sources.keys, consoleFile)
 	value := s.evalText(text)
 	s.reportSpent()
 	return value, s.sources, s.all()
+}
+
+// begin forgets the evaluation before this one.
+func (x *Session) begin(results Results, gates map[string]engine.Judgement) {
+	s := x.scope
+	s.diags, s.known, s.judged = nil, results, gates
+	s.counted, s.mistakes = 0, 0
+	clear(s.told)
+	clear(s.dropped)
+	s.meter.refill()
 }
 
 func (s *scope) evalText(text string) string {
@@ -75,7 +82,7 @@ func (s *scope) evalText(text string) string {
 	}
 	switch {
 	case v.ContainsMarked():
-		return "(sensitive)"
+		return notShown
 	case !v.IsWhollyKnown():
 		return "(not known before the trials have ended)"
 	}
