@@ -96,7 +96,7 @@ func (a *app) apply(cmd *cobra.Command, file string, f *applyFlags) error {
 		return err
 	}
 	run.Ended = time.Now().UTC()
-	run.Exit = exitOf(run.Results, signalOf(ctx), f.failOn)
+	run.Exit = exitOf(run.Results, run.Gates, signalOf(ctx), false, f.failOn)
 	if err := a.report(run); err != nil {
 		return cannot(err)
 	}
