@@ -23,7 +23,8 @@
 // of bench. For what even that cannot catch (a frozen container, an engine that
 // was restarted), each process of bench holds a lock on a file while it lives,
 // and the next one removes all that is labelled with a session whose lock is
-// free. See session.go.
+// free. See session.go. The images that bench builds are meant to stay, up to a
+// budget: see clean.go and records.go.
 package docker
 
 import (
@@ -33,6 +34,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -49,6 +51,8 @@ type Options struct {
 	// State is a directory of this user on this machine, the same for all
 	// projects: session locks live in it.
 	State string
+	// Look leaves what dead processes left where it is, to be looked at.
+	Look bool
 }
 
 // A Driver is a connection to a Docker engine.
@@ -56,15 +60,9 @@ type Driver struct {
 	provider *tc.DockerProvider
 	client   client.APIClient
 	session  *session
+	images   *records
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
-}
-
-// Host describes the machine that the engine runs on.
-type Host struct {
-	Engine string // version of the engine
-	CPUs   int
-	Memory int64 // bytes
 }
 
 var _ sandbox.Driver = (*Driver)(nil)
@@ -81,6 +79,10 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	if d.session, err = newSession(o.State); err != nil {
 		d.provider.Close()
 		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
+	}
+	d.images = newRecords(o.State)
+	if o.Look {
+		return d, nil
 	}
 	if err := d.sweep(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -106,23 +108,15 @@ func connect(ctx context.Context) (*Driver, error) {
 		provider.Close()
 		return nil, fmt.Errorf("%w: nothing answers at DOCKER_HOST=%s", sandbox.ErrUnavailable, want)
 	}
+	before := time.Now()
 	info, err := d.client.Info(ctx, client.InfoOptions{})
 	if err != nil {
 		provider.Close()
 		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
 	}
-	d.host = Host{Engine: info.Info.ServerVersion, CPUs: info.Info.NCPU, Memory: info.Info.MemTotal}
+	d.host = hostOf(&info.Info, d.client.ClientVersion(), offset(info.Info.SystemTime, before, time.Now()))
+	d.host.Local = isLocal(d.client.DaemonHost())
 	return d, nil
-}
-
-// Probe describes the machine of the engine, and changes nothing on it. The error
-// wraps sandbox.ErrUnavailable if no engine answers.
-func Probe(ctx context.Context) (Host, error) {
-	d, err := connect(ctx)
-	if err != nil {
-		return Host{}, err
-	}
-	return d.host, d.provider.Close()
 }
 
 // Host describes the machine that the engine runs on.
@@ -134,7 +128,7 @@ func (d *Driver) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 	defer cancel()
 	err := d.clear(ctx, labelSession+"="+d.session.id, func(string) bool { return true })
-	return errors.Join(err, d.session.close(err == nil), d.provider.Close())
+	return errors.Join(err, d.images.close(), d.session.close(err == nil), d.provider.Close())
 }
 
 type quiet struct{}

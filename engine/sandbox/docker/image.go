@@ -26,19 +26,32 @@ func (d *Driver) Image(ctx context.Context, spec sandbox.ImageSpec) (string, err
 	if spec.Image.Build == nil {
 		return d.named(ctx, spec)
 	}
-	repo, tag := "bench/"+repoName(spec.Name), buildTag(spec)
-	id, err := d.imageID(ctx, repo+":"+tag)
-	if !errdefs.IsNotFound(err) {
-		return id, wrap("looking for an image", err)
+	repo, tag := builtRepo+repoName(spec.Name), buildTag(spec)
+	for {
+		id, err := d.imageID(ctx, repo+":"+tag)
+		if errdefs.IsNotFound(err) {
+			if err := d.build(ctx, spec, repo, tag); err != nil {
+				return "", err
+			}
+			id, err = d.imageID(ctx, repo+":"+tag)
+		}
+		if err != nil {
+			return "", wrap("looking for an image", err)
+		}
+		if err := d.images.hold(ctx, id); err != nil {
+			return "", fmt.Errorf("cannot record that an image is in use: %w", err)
+		}
+		// Another process may have evicted it just before it was held.
+		if again, err := d.imageID(ctx, repo+":"+tag); err == nil && again == id {
+			return id, nil
+		} else if err != nil && !errdefs.IsNotFound(err) {
+			return "", wrap("looking for an image", err)
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, spec.Build)
-	defer cancel()
-	if err := d.build(ctx, spec, repo, tag); err != nil {
-		return "", err
-	}
-	id, err = d.imageID(ctx, repo+":"+tag)
-	return id, wrap("looking for the image that was built", err)
 }
+
+// builtRepo begins the names of the images that bench builds.
+const builtRepo = "bench/"
 
 // buildTag says what a build gives. The key covers all but what the name of the
 // image below it means on this engine now.
@@ -65,6 +78,8 @@ func repoName(s string) string {
 const logTail = 16 << 10
 
 func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag string) error {
+	ctx, cancel := context.WithTimeout(ctx, spec.Build)
+	defer cancel()
 	archive, err := os.CreateTemp("", "bench-context-*.tar")
 	if err != nil {
 		return err
@@ -105,7 +120,7 @@ func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag st
 		BuildLogWriter: log,
 		BuildOptionsModifier: func(o *client.ImageBuildOptions) {
 			o.Target = def.Target
-			o.Labels = map[string]string{labelImage: spec.Key.String()}
+			o.Labels = map[string]string{labelImage: spec.Key.String(), labelBuilder: d.session.owner}
 			o.Platforms = platform
 			if needsBuildKit(spec) {
 				o.Version = build.BuilderBuildKit
@@ -123,11 +138,14 @@ func (d *Driver) build(ctx context.Context, spec sandbox.ImageSpec, repo, tag st
 	return &sandbox.BuildError{Log: log.String(), Err: fmt.Errorf("the Dockerfile of %s does not build: %s", spec.Name, firstLine(err))}
 }
 
+// baseRepo is the name of images below a layer; see labelsOfName for their tags.
+const baseRepo = "bench.invalid/base"
+
 // nameBase gives an image a name that a Dockerfile can begin with, until it is
 // forgotten: BuildKit does not take ids. The host of it is one that never exists,
 // so that nothing else can be pulled under the name.
 func (d *Driver) nameBase(ctx context.Context, id, tag string) (name string, forget func(), err error) {
-	name = "bench.invalid/base:" + d.session.id + "-" + tag
+	name = fmt.Sprintf("%s:%s-%s-%s", baseRepo, d.session.owner, d.session.id, tag)
 	if _, err := d.client.ImageTag(ctx, client.ImageTagOptions{Source: id, Target: name}); err != nil {
 		return "", nil, wrap("naming the image below a layer", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
-	"github.com/moby/moby/client"
 )
 
 // Labels of everything that bench makes on an engine.
@@ -22,6 +21,7 @@ const (
 	labelOwner   = "bench.owner"   // the state directory that holds the session's lock
 	labelTrial   = "bench.trial"   // what it is for
 	labelImage   = "bench.image"   // the key of an image that was built
+	labelBuilder = "bench.builder" // whose image it is: as bench.owner, which containers would inherit
 )
 
 // A session is one process of bench. Its lock is free exactly when the process
@@ -47,7 +47,7 @@ func newSession(state string) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ok && s.linked() {
+		if ok && linked(s.lock) {
 			return s, nil
 		}
 		s.lock.Close() // another process took the file for that of a dead session, and removes it
@@ -55,13 +55,13 @@ func newSession(state string) (*session, error) {
 	return nil, errors.New("other processes keep removing the lock file")
 }
 
-// linked reports whether the lock is held on the file that others will look at.
-func (s *session) linked() bool {
-	mine, err := s.lock.Stat()
+// linked reports whether a lock is held on the file that others will look at.
+func linked(lock *flock.Flock) bool {
+	mine, err := lock.Stat()
 	if err != nil {
 		return false
 	}
-	theirs, err := os.Stat(s.file(s.id))
+	theirs, err := os.Stat(lock.Path())
 	return err == nil && os.SameFile(mine, theirs)
 }
 
@@ -101,10 +101,14 @@ func Leftovers(state string) bool {
 // sessionOf is the inverse of session.file.
 func sessionOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".lock") }
 
-// dead reports whether the process of a session has ended.
+// dead reports whether the process of a session has ended. Without a file there
+// is no process: it makes the file before anything else, and removes it last.
 func (s *session) dead(id string) bool {
 	if id == s.id {
 		return false
+	}
+	if _, err := os.Stat(s.file(id)); errors.Is(err, os.ErrNotExist) {
+		return true
 	}
 	lock := flock.New(s.file(id))
 	ok, err := lock.TryLock()
@@ -114,16 +118,20 @@ func (s *session) dead(id string) bool {
 	return lock.Unlock() == nil
 }
 
-// sweep removes the containers, networks and volumes of sessions that are dead.
-func (d *Driver) sweep(ctx context.Context) error {
-	dead := map[string]bool{}
-	err := d.clear(ctx, labelOwner+"="+d.session.owner, func(id string) bool {
-		if _, known := dead[id]; !known {
-			dead[id] = id != "" && filepath.Base(id) == id && d.session.dead(id)
+// deadOnes is dead for many things of few sessions, whatever their labels say.
+func (s *session) deadOnes() func(id string) bool {
+	known := map[string]bool{}
+	return func(id string) bool {
+		if _, asked := known[id]; !asked {
+			known[id] = id != "" && filepath.Base(id) == id && s.dead(id)
 		}
-		return dead[id]
-	})
-	if err != nil {
+		return known[id]
+	}
+}
+
+// sweep removes what belongs to sessions that are dead.
+func (d *Driver) sweep(ctx context.Context) error {
+	if err := d.clear(ctx, labelOwner+"="+d.session.owner, d.session.deadOnes()); err != nil {
 		return err
 	}
 	return d.session.removeLocks()
@@ -131,37 +139,16 @@ func (d *Driver) sweep(ctx context.Context) error {
 
 // clear removes what has a label and belongs to certain sessions.
 func (d *Driver) clear(ctx context.Context, label string, session func(id string) bool) error {
-	filter := make(client.Filters).Add("label", label)
-	containers, err := d.client.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filter})
-	if err != nil {
-		return wrap("listing containers of runs", err)
-	}
-	for _, c := range containers.Items {
-		if session(c.Labels[labelSession]) {
-			if err := d.remove(ctx, c.ID); err != nil {
-				return wrap("removing a container of a run", err)
-			}
+	for _, kind := range sessionKinds {
+		all, err := d.labelled(ctx, kind, label)
+		if err != nil {
+			return err
 		}
-	}
-	networks, err := d.client.NetworkList(ctx, client.NetworkListOptions{Filters: filter})
-	if err != nil {
-		return wrap("listing networks of runs", err)
-	}
-	for _, n := range networks.Items {
-		if session(n.Labels[labelSession]) {
-			if _, err := d.client.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}); err != nil && !gone(err) {
-				return wrap("removing a network of a run", err)
-			}
-		}
-	}
-	volumes, err := d.client.VolumeList(ctx, client.VolumeListOptions{Filters: filter})
-	if err != nil {
-		return wrap("listing volumes of runs", err)
-	}
-	for _, v := range volumes.Items {
-		if session(v.Labels[labelSession]) {
-			if _, err := d.client.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{}); err != nil && !gone(err) {
-				return wrap("removing a volume of a run", err)
+		for _, t := range all {
+			if session(t.session) {
+				if err := d.Remove(ctx, t); err != nil {
+					return err
+				}
 			}
 		}
 	}
