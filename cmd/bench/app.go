@@ -31,6 +31,7 @@ type app struct {
 	color          string // "auto", "always" or "never"
 	noColor        bool
 	dir            string // to change to first
+	leave          bool   // what dead processes left, after this command
 }
 
 // run is bench as a function: what main and the tests call.
@@ -43,7 +44,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
-	sweep()
+	if !a.leave {
+		sweep()
+	}
 	var status *exitError
 	switch {
 	case err == nil:
@@ -59,7 +62,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // sweep removes what a killed process of bench left on the engine. Every command
-// does it, and almost always there is nothing to do. An engine that cannot be
+// but clean --dry-run does it, and almost always there is nothing to do. An engine that cannot be
 // reached is no error here: whoever needs it will say so.
 func sweep() {
 	state, err := stateDir()
@@ -101,7 +104,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.color, "color", "auto", "colour: auto, always or never")
 	flags.BoolVar(&a.noColor, "no-color", false, "the same as --color never")
 	flags.StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
-	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newWhyCmd(a), newGraphCmd(a), newListCmd(a), newShowCmd(a), newConsoleCmd(a), newLockCmd(a), newCompletionCmd(a), newVersionCmd(a))
+	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newWhyCmd(a), newGraphCmd(a), newListCmd(a), newShowCmd(a), newConsoleCmd(a), newLockCmd(a), newCleanCmd(a), newDoctorCmd(a), newCompletionCmd(a), newVersionCmd(a))
 	return root
 }
 

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 //	[!] nothing-left       what this script's bench made on the Docker engine is gone;
 //	                       with "!", waits up to 30 seconds until something is there
 //
-// Scripts named apply_* need a Docker engine, and fail without one.
+// Scripts named apply_*, clean_* and doctor_* need a Docker engine, and fail without one.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -72,7 +73,8 @@ func setUp(e *testscript.Env) error {
 			e.Setenv(name, value)
 		}
 	}
-	if !strings.HasPrefix(filepath.Base(e.WorkDir), "script-apply_") {
+	command, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"), "_")
+	if !slices.Contains([]string{"apply", "clean", "doctor"}, command) {
 		return nil
 	}
 	return withEngine(func(ctx context.Context, c *client.Client) error {

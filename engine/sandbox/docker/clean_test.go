@@ -2,21 +2,27 @@ package docker_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/moby/moby/client"
 
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/digest"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/engine/sandbox/sandboxtest"
+	"github.com/ml-dev-bench/bench/engine/snapshot"
 )
 
 // look opens an engine without the sweep.
@@ -155,11 +161,31 @@ func dockerOutput(t *testing.T, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// built makes an image with a file of so many MiB, and says when it was used.
-func built(t *testing.T, d *docker.Driver, state, name string, mib int, at time.Time) string {
+// from begins the Dockerfile of an image that lies over none of ours.
+const from = "FROM " + base + "\n"
+
+// sized is the spec of an image over another one that adds so many MiB.
+func sized(t *testing.T, state, name, dockerfile string, mib int) sandbox.ImageSpec {
 	t.Helper()
-	spec := buildSpec(t, fmt.Sprintf("FROM %s\nRUN head -c %dM /dev/urandom >/%s\n", base, mib, name))
-	spec.Name = "evict-" + name + "-" + filepath.Base(state)
+	data := make([]byte, mib<<20)
+	rand.Read(data)
+	tree, err := digest.Tree("test", fstest.MapFS{"Dockerfile": {Data: []byte(dockerfile + "COPY data /\n")}, "data": {Data: data}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sandbox.ImageSpec{
+		Name: "evict-" + name + "-" + filepath.Base(filepath.Dir(state)), Key: digest.NewKey("test").AddTree("context", tree).Key().Sum,
+		Image: engine.Image{Build: &engine.Build{Context: tree, Dockerfile: "Dockerfile"}}, Build: time.Minute,
+		Context: func(w io.Writer) error {
+			files := snapshot.NewWriter(w)
+			return errors.Join(files.Tree(snapshot.Place{Dir: "/"}, tree), files.Close())
+		},
+	}
+}
+
+// built makes an image, and says when it was used.
+func built(t *testing.T, d *docker.Driver, state string, spec sandbox.ImageSpec, at time.Time) string {
+	t.Helper()
 	id, err := d.Image(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
@@ -190,17 +216,12 @@ func TestEvict(t *testing.T) {
 	state := t.TempDir()
 	past := time.Now().Add(-24 * time.Hour).Truncate(time.Second)
 	maker := open(t, state)
-	oldest := built(t, maker, state, "oldest", 1, past)
-	below := built(t, maker, state, "below", 2, past.Add(time.Hour))
-	layer := buildSpec(t, "ARG BASE\nFROM ${BASE}\nRUN head -c 1M /dev/urandom >/layer\n")
-	layer.Name, layer.Base = "evict-layer-"+filepath.Base(state), below
-	over, err := maker.Image(t.Context(), layer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = exec.Command("docker", "rmi", "-f", over).Run() })
-	setUsed(t, state, over, past.Add(2*time.Hour))
-	newest := built(t, maker, state, "newest", 1, past.Add(3*time.Hour))
+	oldest := built(t, maker, state, sized(t, state, "oldest", from, 1), past)
+	below := built(t, maker, state, sized(t, state, "below", from, 2), past.Add(time.Hour))
+	layer := sized(t, state, "layer", "ARG BASE\nFROM ${BASE}\n", 1)
+	layer.Base = below
+	over := built(t, maker, state, layer, past.Add(2*time.Hour))
+	newest := built(t, maker, state, sized(t, state, "newest", from, 1), past.Add(3*time.Hour))
 	ctx, nothing := t.Context(), func(string) bool { return false }
 	d := open(t, state)
 	defer d.Close()
@@ -252,8 +273,8 @@ func TestEvict(t *testing.T) {
 func TestImagesOfOthers(t *testing.T) {
 	state, other := t.TempDir(), t.TempDir()
 	maker := open(t, state)
-	named := built(t, maker, state, "named", 1, time.Now())
-	plain := built(t, maker, state, "plain", 1, time.Now())
+	named := built(t, maker, state, sized(t, state, "named", from, 1), time.Now())
+	plain := built(t, maker, state, sized(t, state, "plain", from, 1), time.Now())
 	maker.Close()
 	dockerCommand(t, "tag", named, "kept-by-people:"+named[len(named)-12:])
 	if all, err := look(t, other).Images(t.Context(), false, nil); err != nil || len(all) != 0 {
@@ -274,7 +295,7 @@ func TestRemoveInUse(t *testing.T) {
 	state := t.TempDir()
 	d := open(t, state)
 	defer d.Close()
-	built(t, d, state, "used", 1, time.Now())
+	built(t, d, state, sized(t, state, "used", from, 1), time.Now())
 	all, err := d.Images(t.Context(), false, nil)
 	if err != nil || len(all) != 1 || !all[0].InUse {
 		t.Fatalf("%+v, %v", all, err)

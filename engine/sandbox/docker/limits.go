@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,7 @@ type Limits struct {
 	CPUs   *float64 // of the machine's cores
 }
 
-// ErrNoImage says that there is no image here to start a sandbox from.
+// ErrNoImage says that there is no image here that surely has a shell.
 var ErrNoImage = errors.New("there is no image on the engine to start a sandbox from")
 
 // limitsScript prints the bounds of the control group that it runs in, each as
@@ -35,7 +36,7 @@ echo cpu $(cat cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpu.max 2>/dev/null)`
 func (d *Driver) ProbeLimits(ctx context.Context) (asked, found Limits, err error) {
 	box := &engine.Sandbox{Name: "doctor", CPUs: 0.5, Memory: 64 << 20, PIDs: 32, Network: engine.NetworkNone, User: engine.DefaultUser, Timeouts: engine.DefaultTimeouts}
 	asked = Limits{&box.Memory, &box.PIDs, &box.CPUs}
-	image, err := d.anyImage(ctx)
+	image, err := d.shellImage(ctx)
 	if err != nil {
 		return asked, found, err
 	}
@@ -70,27 +71,23 @@ func parseLimits(text string) (l Limits) {
 	return l
 }
 
-// anyImage is the id of an image that has a shell, as likely as can be told from
-// its names; else the smallest that has a name.
-func (d *Driver) anyImage(ctx context.Context) (string, error) {
+// shells begin the names of images that have a shell and cat. Those that bench
+// has built come last: they may be about to be removed.
+var shells = []string{"debian:", "ubuntu:", "alpine:", "busybox:", "python:", builtRepo}
+
+// shellImage is the id of an image that is here, and that a sandbox can start
+// from.
+func (d *Driver) shellImage(ctx context.Context) (string, error) {
 	all, err := d.listImages(ctx, "")
 	if err != nil {
 		return "", err
 	}
-	best, size := "", int64(0)
-	for _, s := range all {
-		for _, tag := range s.RepoTags {
-			switch {
-			case tag == unnamed:
-			case strings.HasPrefix(tag, "debian:"), strings.HasPrefix(tag, builtRepo):
+	for _, shell := range shells {
+		for _, s := range all {
+			if slices.ContainsFunc(s.RepoTags, func(tag string) bool { return strings.HasPrefix(tag, shell) }) {
 				return s.ID, nil
-			case best == "" || s.Size < size:
-				best, size = s.ID, s.Size
 			}
 		}
 	}
-	if best == "" {
-		return "", ErrNoImage
-	}
-	return best, nil
+	return "", ErrNoImage
 }
