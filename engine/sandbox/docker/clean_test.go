@@ -77,11 +77,19 @@ func api(t *testing.T) *client.Client {
 func litter(t *testing.T, session, owner string) {
 	t.Helper()
 	labels := []string{"--label", "bench.session=" + session, "--label", "bench.owner=" + owner, "--label", "bench.trial=litter"}
-	name := "bench-test-" + session
+	name, tag := "bench-test-"+session, fmt.Sprintf("bench.invalid/base:%s-%s-tag", owner, session)
+	t.Cleanup(func() { // almost always, all of it is gone by then
+		if ids, err := exec.Command("docker", "ps", "--all", "--quiet", "--filter", "label=bench.session="+session, "--filter", "label=bench.owner="+owner).Output(); err == nil {
+			_ = exec.Command("docker", append([]string{"rm", "--force"}, strings.Fields(string(ids))...)...).Run()
+		}
+		for _, args := range [][]string{{"network", "rm", name}, {"volume", "rm", name}, {"rmi", tag}} {
+			_ = exec.Command("docker", args...).Run()
+		}
+	})
 	dockerCommand(t, append(append([]string{"create"}, labels...), base)...)
 	dockerCommand(t, append(append([]string{"network", "create", "--subnet", subnet(session)}, labels[:4]...), name)...)
 	dockerCommand(t, append(append([]string{"volume", "create"}, labels[:4]...), name)...)
-	dockerCommand(t, "tag", base, fmt.Sprintf("bench.invalid/base:%s-%s-tag", owner, session))
+	dockerCommand(t, "tag", base, tag)
 }
 
 // subnet is a small one that depends on the session, since the pools of an engine

@@ -16,8 +16,9 @@ import (
 
 // Evict removes images that bench has built here, least recently used first,
 // until the rest of them takes no more than a budget of bytes. It never removes
-// what is kept, or what a process of bench or a container uses. It returns what
-// it has removed, also beside an error.
+// what is kept (nil keeps nothing), or what a process of bench or a container
+// uses; so it does least harm once this process has made its images, and uses
+// them. It returns what it has removed, also beside an error.
 func (d *Driver) Evict(ctx context.Context, budget int64, keep func(id string) bool) ([]Thing, error) {
 	built, err := d.listImages(ctx, labelBuilder+"="+d.session.owner)
 	if err != nil {
