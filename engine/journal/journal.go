@@ -43,7 +43,7 @@ type RunStarted struct {
 	Version engine.Version `json:"version"`
 	Origin  engine.Origin  `json:"origin"`
 	Suite   string         `json:"suite"`
-	Trials  int            `json:"trials"` // each of which will end exactly once
+	Trials  int            `json:"trials"` // without a verdict so far, each of which will end exactly once
 	PID     int            `json:"pid"`    // of bench
 }
 

@@ -199,15 +199,12 @@ func TestTries(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	commit(t, s, k, engine.Outcome{}) // never graded, so it came to nothing
+	commit(t, s, k, host) // somebody wanted it made again
 	commit(t, s, k, engine.Outcome{})
 	commit(t, s, k, host)
 	took, cost := graded.Took, graded.Cost
-	want := []engine.Try{
-		{N: 1, Outcome: host, Took: took, Cost: cost},
-		{N: 3, Outcome: stopped, Took: took, Cost: cost},
-		{N: 4, Outcome: engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitWallClock}, Took: took, Cost: cost},
-	}
+	want := []engine.Try{{N: 5, Outcome: host, Took: took, Cost: cost}}
+	first := []engine.Try{{N: 1, Outcome: host, Took: took, Cost: cost}, {N: 3, Outcome: stopped, Took: took, Cost: cost}}
 	for name, s := range map[string]*store.Store{"itself": s, "reopened": open(t, dir)} {
 		best := s.Best(k.Sum)
 		if best.N != 6 {
@@ -215,6 +212,9 @@ func TestTries(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, s.Tries(best)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if diff := cmp.Diff(first, s.Tries(&engine.Stored{Trial: id, N: 4, Run: k.Sum})); diff != "" {
+			t.Errorf("%s, of the graded one (-want +got):\n%s", name, diff)
 		}
 		if got := s.Tries(&engine.Stored{Trial: id, N: 1, Run: k.Sum}); got != nil {
 			t.Errorf("%s: before the first: got %v", name, got)

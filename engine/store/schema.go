@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Schema is the version of the layout and of the files in it. To raise it, add
@@ -74,7 +75,7 @@ func (l schemas) open(dir string) error {
 // there; whatever has none is a *VersionError.
 func (l schemas) version(dir string) (int, error) {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !slices.ContainsFunc(entries, says) {
 		return l.current, nil
 	}
 	if err != nil {
@@ -94,6 +95,13 @@ func (l schemas) version(dir string) (int, error) {
 		}
 	}
 	return m.Schema, nil
+}
+
+// says reports whether an entry says anything of a directory: what a bench leaves
+// that dies while it makes one does not.
+func says(e fs.DirEntry) bool {
+	temp, _ := filepath.Match(jsonTemp, e.Name())
+	return !temp && e.Name() != "lock"
 }
 
 // migrate goes the way, step by step. After each one the marker says so, and

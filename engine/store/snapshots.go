@@ -1,8 +1,10 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +18,9 @@ import (
 // RemovedFile lies where a snapshot was, once that is removed to save space. It
 // says when, so that nobody looks for a lost file.
 const RemovedFile = "snapshot.removed"
+
+// DamagedFile lies beside a snapshot that is not what the agent left.
+const DamagedFile = "snapshot.damaged"
 
 // A Snapshot is the stored archive of what an agent left, as a thing that takes
 // space. Without it, an attempt and its grades say what they said before, and
@@ -50,8 +55,31 @@ func (s *Store) Snapshots() ([]Snapshot, error) {
 
 // HasSnapshot reports whether a stored attempt can be graded anew.
 func (s *Store) HasSnapshot(st *engine.Stored) bool {
-	_, err := os.Lstat(filepath.Join(s.attemptDir(st.Trial, st.N), SnapshotFile))
-	return err == nil
+	dir := s.attemptDir(st.Trial, st.N)
+	_, err := os.Lstat(filepath.Join(dir, SnapshotFile))
+	_, damaged := os.Lstat(filepath.Join(dir, DamagedFile))
+	return err == nil && damaged != nil
+}
+
+// CheckSnapshot compares the stored snapshot of an attempt with its digest. One
+// that has another is damaged: it stays as it is, with a note beside it, by which
+// the next plan knows that nothing can be graded here.
+func (s *Store) CheckSnapshot(a *engine.Attempt) error {
+	dir := s.attemptDir(a.Trial, a.N)
+	file, err := s.Snapshot(a)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return err
+	}
+	if engine.Digest(sum.Sum(nil)) == a.Snapshot {
+		return nil
+	}
+	err = fmt.Errorf("the snapshot %s is damaged: it is not what the agent left", filepath.Join(dir, SnapshotFile))
+	return errors.Join(err, writeJSON(filepath.Join(dir, DamagedFile), removal{At: time.Now().UTC()}))
 }
 
 // RemoveSnapshot removes the snapshot of an attempt, and nothing else of it. The

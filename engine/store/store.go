@@ -234,10 +234,10 @@ func (s *Store) Latest(id engine.TrialID) *engine.Stored {
 	return t.attempts[len(t.attempts)-1].stored
 }
 
-// Tries are the attempts at the same trial that were made before a stored one and
-// were the same work, oldest first: those that were cancelled or came to no
-// verdict, too. One that could be graded and never was has come to nothing yet,
-// and is no try. No file is read.
+// Tries are the attempts at the same trial after which a stored one was made,
+// oldest first: those before it that were the same work and left nothing to grade,
+// since they errored or were stopped. One that could be graded begins anew: who
+// runs it again asks for that. No file is read.
 func (s *Store) Tries(st *engine.Stored) []engine.Try {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -247,23 +247,15 @@ func (s *Store) Tries(st *engine.Stored) []engine.Try {
 	}
 	var out []engine.Try
 	for _, a := range t.attempts {
-		if a.stored.N >= st.N || a.stored.Run != st.Run {
-			continue
-		}
-		if o := outcomeOf(a.stored); o.Status != engine.StatusInvalid {
+		switch o := a.stored.Outcome; {
+		case a.stored.N >= st.N || a.stored.Run != st.Run:
+		case o.Status == engine.StatusInvalid || o.Verdict():
+			out = nil
+		default:
 			out = append(out, engine.Try{N: a.stored.N, Outcome: o, Took: a.stored.Took, Cost: a.stored.Cost})
 		}
 	}
 	return out
-}
-
-// outcomeOf is what an attempt and its latest grade came to; zero if there is no
-// grade yet and one is needed.
-func outcomeOf(st *engine.Stored) engine.Outcome {
-	if n := len(st.Grades); n > 0 {
-		return st.Grades[n-1].Outcome
-	}
-	return st.Outcome
 }
 
 // A Count is how much is stored.
@@ -325,6 +317,16 @@ func (s *Store) find(id engine.TrialID, n int) *attempt {
 				return a
 			}
 		}
+	}
+	return nil
+}
+
+// Stored is what is remembered of a stored attempt; nil if it is not stored.
+func (s *Store) Stored(a *engine.Attempt) *engine.Stored {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if found := s.find(a.Trial, a.N); found != nil {
+		return found.stored
 	}
 	return nil
 }
