@@ -69,6 +69,8 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 func (d *Driver) create(ctx context.Context, spec sandbox.Spec) (tc.Container, error) {
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
 	defer cancel()
+	d.session.creates(1)
+	defer d.session.creates(-1)
 	c, err := d.provider.CreateContainer(waiting, tc.ContainerRequest{
 		Image:              spec.Image,
 		ImagePlatform:      spec.Sandbox.Platform,

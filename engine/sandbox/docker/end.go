@@ -14,6 +14,11 @@ import (
 // frozen instead.
 const killWait = 3 * time.Second
 
+// startWait bounds the start of a script that sends signals. It is long, and no
+// grace cuts it short: a container that is frozen while the engine starts
+// something in it can be neither thawed nor removed.
+const startWait = 20 * time.Second
+
 // end ends a command whose context has ended, with what grace it has. Whatever
 // was seen in the meantime, the kill comes last: nobody can fork away from it.
 func (b *box) end(ctx context.Context, c *command) {
@@ -92,29 +97,31 @@ func (b *box) kill(c *command) {
 // killed reports whether a user's processes could be killed. kill(-1) goes over
 // all of them under one lock of the kernel, so that nothing can fork away from it.
 func (b *box) killed(c *command) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), killWait)
-	defer cancel()
-	if b.signal(ctx, c.User, "kill -9 -1") != nil {
+	if b.signal(context.Background(), c.User, "kill -9 -1") != nil {
 		return false
 	}
 	select {
 	case <-c.output:
 		return true
-	case <-ctx.Done():
+	case <-time.After(killWait):
 		return false
 	}
 }
 
 // signal runs a script that sends signals as a user, and waits for its end.
 func (b *box) signal(ctx context.Context, u engine.User, script string) error {
-	exec, err := b.client.ExecCreate(ctx, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", script}, User: userSpec(u)})
+	starting, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWait)
+	defer cancel()
+	exec, err := b.client.ExecCreate(starting, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", script}, User: userSpec(u)})
 	if err != nil {
 		return err
 	}
-	if _, err := b.client.ExecStart(ctx, exec.ID, client.ExecStartOptions{Detach: true}); err != nil {
+	if _, err := b.client.ExecStart(starting, exec.ID, client.ExecStartOptions{Detach: true}); err != nil {
 		return err
 	}
-	exit, err := b.exit(ctx, exec.ID)
+	ending, cancel := context.WithTimeout(ctx, killWait)
+	defer cancel()
+	exit, err := b.exit(ending, exec.ID)
 	if err == nil && exit.Code > 125 {
 		err = fmt.Errorf("it ended with %d", exit.Code) // it could not be started, or was killed itself
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -31,6 +33,9 @@ type session struct {
 	owner string
 	dir   string
 	lock  *flock.Flock
+
+	mu       sync.Mutex
+	creating int // things that the engine is making
 }
 
 func newSession(state string) (*session, error) {
@@ -90,6 +95,31 @@ func (s *session) close(cleared bool) error {
 	return errors.Join(os.Remove(s.file(s.id)), s.lock.Unlock())
 }
 
+// creates notes in the lock file whether the process waits for the engine to make
+// something: if it dies then, the engine makes it all the same, a little later.
+func (s *session) creates(by int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.creating
+	s.creating += by
+	if (before == 0) != (s.creating == 0) {
+		note := ""
+		if s.creating > 0 {
+			note = "creating\n"
+		}
+		_ = os.WriteFile(s.file(s.id), []byte(note), 0o600) // without it, the next process only does not wait
+	}
+}
+
+// diedCreating reports whether a dead process may have something made for it yet.
+func (s *session) diedCreating() bool {
+	files, _ := filepath.Glob(s.file("*"))
+	return slices.ContainsFunc(files, func(f string) bool {
+		info, err := os.Stat(f)
+		return err == nil && info.Size() > 0 && s.dead(sessionOf(f))
+	})
+}
+
 // Leftovers reports whether a process of bench died in such a way that
 // something of it may be left on an engine, for the next Open to remove.
 func Leftovers(state string) bool {
@@ -129,12 +159,27 @@ func (s *session) deadOnes() func(id string) bool {
 	}
 }
 
-// sweep removes what belongs to sessions that are dead.
+// lateWait is how long an engine may take to make what a process wanted that is
+// dead by now.
+const lateWait = 5 * time.Second
+
+// sweep removes what belongs to sessions that are dead, and what is still being
+// made for them.
 func (d *Driver) sweep(ctx context.Context) error {
-	if err := d.clear(ctx, labelOwner+"="+d.session.owner, d.session.deadOnes()); err != nil {
-		return err
+	late := d.session.diedCreating()
+	for until := time.Now().Add(lateWait); ; {
+		if err := d.clear(ctx, labelOwner+"="+d.session.owner, d.session.deadOnes()); err != nil {
+			return err
+		}
+		if !late || time.Now().After(until) {
+			return d.session.removeLocks()
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lateWait / 20):
+		}
 	}
-	return d.session.removeLocks()
 }
 
 // clear removes what has a label and belongs to certain sessions.

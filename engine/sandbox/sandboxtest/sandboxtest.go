@@ -169,7 +169,7 @@ func killsTree(t *testing.T, b *box) {
 func forkBomb(t *testing.T, b *box) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	_, err := b.Exec(ctx, sandbox.Cmd{Args: []string{"sh", "-c", `f() { f | f & }; f; while :; do sleep 1; done`}, Dir: "/workspace", User: engine.DefaultUser})
+	_, err := b.Exec(ctx, sandbox.Cmd{Args: []string{"sh", "-c", `f() { f | f & }; f; exec sleep 1000`}, Dir: "/workspace", User: engine.DefaultUser})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got error %v, want that of the context", err)
 	}
