@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"math"
 	"time"
 )
 
@@ -130,6 +131,15 @@ type MaxErrors struct {
 
 // IsZero reports whether errors never end the matrix.
 func (m MaxErrors) IsZero() bool { return m == MaxErrors{} }
+
+// Of is the number of errored trials, of all trials of a matrix, that ends it; 0
+// for none.
+func (m MaxErrors) Of(trials int) int {
+	if m.Percent > 0 {
+		return max(1, int(math.Ceil(m.Percent/100*float64(trials))))
+	}
+	return m.Count
+}
 
 // A Dependency is a matrix or a gate that something waits for. Exactly one of
 // the two is set.

@@ -22,9 +22,18 @@ type Trial struct {
 	Invocation Invocation // zero for built-in agents
 	Params     Params     // for the model: its own, and over them those of the matrix
 	Limits     Limits
+	Reserve    Reserve
 	Run        *RunStep
 	Check      *CheckStep
 	Reuse      Reuse
+}
+
+// A Reserve is what one attempt may spend: its limit, or else what most earlier
+// ones of its cell have spent. A zero is not known. It is made only where a
+// budget asks for it.
+type Reserve struct {
+	Cost   float64 // USD
+	Tokens int64
 }
 
 // A TrialID names a trial for people, shells and directories. Its String form,

@@ -57,6 +57,7 @@ type finished struct {
 	ids  map[engine.TrialID]*engine.Stored
 }
 
+func (*finished) HasSnapshot(*engine.Stored) bool               { return true }
 func (f *finished) Best(run engine.Digest) *engine.Stored       { return f.runs[run] }
 func (f *finished) Latest(id engine.TrialID) *engine.Stored     { return f.ids[id] }
 func (f *finished) Keys(*engine.Stored) (run, check engine.Key) { return engine.Key{}, engine.Key{} }

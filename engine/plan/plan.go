@@ -20,9 +20,11 @@ package plan
 //
 //	cross.go     cells: what a matrix crosses, less the excluded, then the included
 //	rules.go     what is wrong with them, or worth a note
-//	select.go    which of their trials are wanted (changed.go: by files)
+//	select.go    which of their trials are wanted (changed.go: by files; along.go:
+//	             for the sake of others)
 //	trials.go    the trials, with what their agents are given
 //	steps.go     the graph (keys.go, images.go), and what is reused (reuse.go)
+//	reserve.go   what each may spend, where there are budgets
 //	forecast.go  what earlier trials say of it
 //
 // What is wrong with the suite is said of all of it, whatever is selected.
@@ -45,6 +47,9 @@ type History interface {
 	// Keys are the full keys of an attempt and of its latest grade; zero if
 	// there is none, or it cannot be read.
 	Keys(s *engine.Stored) (run, check engine.Key)
+	// HasSnapshot reports whether what the agent of an attempt left is stored
+	// still, so that it can be graded.
+	HasSnapshot(s *engine.Stored) bool
 	// All gives every attempt, in an order that is always the same.
 	All() iter.Seq[*engine.Stored]
 }
@@ -72,6 +77,7 @@ func New(suite *engine.Suite, history History, o Options) (*engine.Plan, engine.
 		return nil, b.diags.Sorted()
 	}
 	b.makeSteps(wanted)
+	b.reserve()
 	b.noteEarlyEnds()
 	b.findGone(cells)
 	b.forecast()

@@ -111,6 +111,8 @@ type history struct {
 	stored []*engine.Stored
 	runs   map[engine.Digest]engine.Key
 	checks map[engine.Digest]engine.Key
+
+	removed map[*engine.Stored]bool // whose snapshots are gone
 }
 
 // add stores an attempt of a trial as it is planned, and one grade if its
@@ -145,6 +147,8 @@ func readBack(k engine.Key) (out engine.Key) {
 	}
 	return out
 }
+
+func (h *history) HasSnapshot(s *engine.Stored) bool { return !h.removed[s] }
 
 func (h *history) Best(run engine.Digest) (best *engine.Stored) {
 	for _, s := range h.stored {

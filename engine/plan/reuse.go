@@ -59,6 +59,9 @@ func (b *builder) reuse(t *engine.Trial) engine.Reuse {
 		return b.unused(t, engine.Change{Name: "reuse", New: "off"})
 	}
 	out, outcome := b.compare(t)
+	if out.Sign != engine.SignSame && out.Attempt != nil && !b.history.HasSnapshot(out.Attempt) {
+		return engine.Reuse{Sign: engine.SignChanged, Changed: []engine.Change{{Name: "snapshot", Old: "stored", New: "removed"}}}
+	}
 	if out.Sign == engine.SignNew || out.Sign == engine.SignChanged {
 		return out
 	}

@@ -90,8 +90,9 @@ func (b *builder) choose(cells []*cell) []*cell {
 	if len(dims) == 0 && changed == nil && !byID {
 		return cells
 	}
-	var out []*cell
-	for _, c := range cells {
+	want := make([]bool, len(cells))
+	matrices := map[*engine.Matrix]bool{} // with a trial that is wanted
+	for i, c := range cells {
 		wanted := true
 		for _, d := range dims {
 			wanted = d.wants(c) && wanted
@@ -100,10 +101,25 @@ func (b *builder) choose(cells []*cell) []*cell {
 		if byID {
 			wanted = b.pick(c, targets, exclude) && wanted
 		}
-		if wanted {
+		want[i] = wanted
+		matrices[c.m] = matrices[c.m] || wanted
+	}
+	var names patterns
+	for _, d := range dims {
+		if d.what == "matrix" {
+			names = d.list
+		}
+	}
+	along := b.along(matrices, names)
+	var out []*cell
+	for i, c := range cells {
+		if along[c.m] {
+			want[i], c.picked = true, nil
+		}
+		if want[i] {
 			out = append(out, c)
 		}
-		b.countLeft(c, wanted)
+		b.countLeft(c, want[i])
 	}
 	ids := func() []string { return texts(cells) }
 	b.reportUnused("trial", slices.Concat(targets, exclude, b.rerun.globs), ids)
