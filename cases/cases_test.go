@@ -51,11 +51,12 @@ func run(t *testing.T, suite *engine.Suite) []engine.Result {
 		t.Fatalf("the cases need a Docker engine (make test starts one): %v", err)
 	}
 	t.Cleanup(func() { driver.Close() })
-	return apply.Run(t.Context(), p, apply.Options{Driver: driver, Store: results, CPUs: driver.Host().CPUs, Observe: func(e apply.Event) {
+	done, _ := apply.Run(t.Context(), p, apply.Options{Driver: driver, Store: results, Machine: apply.Machine{CPUs: driver.Host().CPUs}, Observe: func(e apply.Event) {
 		if e, ok := e.(apply.ImageEnded); ok && e.Err != nil {
 			t.Errorf("%s: %v\n%s", e.Step.ID, e.Err, e.Log)
 		}
 	}})
+	return done
 }
 
 func output(r engine.Result) string {

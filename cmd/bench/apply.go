@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,19 +15,22 @@ import (
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/store"
 	"github.com/ml-dev-bench/bench/reporters"
 	jsonreport "github.com/ml-dev-bench/bench/reporters/json"
 	"github.com/ml-dev-bench/bench/reporters/junit"
 	"github.com/ml-dev-bench/bench/reporters/markdown"
-	"github.com/ml-dev-bench/bench/reporters/terminal"
 )
 
 type applyFlags struct {
 	suiteFlags
 	selectFlags
-	parallel int
-	failOn   string
-	allow    []string
+	parallel    int
+	budgetCost  float64
+	budgetTime  time.Duration
+	lockTimeout time.Duration
+	failOn      string
+	allow       []string
 }
 
 func newApplyCmd(a *app) *cobra.Command {
@@ -48,6 +49,9 @@ func newApplyCmd(a *app) *cobra.Command {
 	f.addRerun(cmd)
 	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().IntVar(&f.parallel, "parallel", 0, "trials at once; it can only lower what the file says")
+	cmd.Flags().Float64Var(&f.budgetCost, "budget-cost", 0, "USD that the suite may cost; it can only lower what the file says")
+	cmd.Flags().DurationVar(&f.budgetTime, "budget-time", 0, "how long the suite may take, such as 25m; it can only lower what the file says")
+	cmd.Flags().DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another bench that uses the results directory")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "\"failed\": exit with 3 if a trial failed")
 	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that the plan needs, such as net.open; repeatable")
 	return cmd
@@ -74,8 +78,10 @@ func (a *app) apply(cmd *cobra.Command, file string, f *applyFlags) error {
 	if saved != nil {
 		w.options = saved.Options
 	}
-	if err := w.results.Lock(); err != nil {
-		return cannot(err)
+	s := a.watchSignals(context.Background(), nil)
+	defer s.stop()
+	if err := a.lockResults(s.ctx, w.results, f.lockTimeout); err != nil {
+		return err
 	}
 	defer func() { _ = w.results.Unlock() }() // the process ends soon, and the lock with it
 	if err := a.makePlan(w); err != nil {
@@ -89,18 +95,26 @@ func (a *app) apply(cmd *cobra.Command, file string, f *applyFlags) error {
 	if err := a.show(w.sources, append(apply.Unsupported(w.plan), missingPowers(w.plan, f.allow)...).Sorted()); err != nil {
 		return err
 	}
-	ctx, stop := a.untilSignal(context.Background())
-	defer stop()
-	run := &engine.Run{Plan: w.plan, Version: thisVersion(), Began: time.Now().UTC()}
-	if run.Results, err = a.execute(ctx, w, f); err != nil {
+	run, err := a.execute(s, w, f)
+	if err != nil {
 		return err
 	}
-	run.Ended = time.Now().UTC()
-	run.Exit = exitOf(run.Results, run.Gates, signalOf(ctx), false, f.failOn)
-	if err := a.report(run); err != nil {
-		return cannot(err)
-	}
 	return exitWith(run.Exit.Code)
+}
+
+// lockResults makes results writable for this process alone, and waits for that if it is
+// to.
+func (a *app) lockResults(ctx context.Context, results *store.Store, wait time.Duration) error {
+	err := results.LockFor(ctx, store.LockOptions{Wait: wait, OnWait: func(held *store.LockedError) {
+		fmt.Fprintf(a.stderr, "Waiting for %s.\n", held.Holder)
+	}})
+	switch signal := signalOf(ctx); {
+	case err == nil:
+		return nil
+	case signal != 0:
+		return exitWith(exitSignal + signal)
+	}
+	return cannot(err)
 }
 
 func thisVersion() engine.Version { return engine.Version{Bench: version, Commit: commit} }
@@ -111,6 +125,14 @@ func (f *applyFlags) check() error {
 	}
 	if f.parallel < 0 {
 		return fmt.Errorf("--parallel must be at least 1, not %d", f.parallel)
+	}
+	if f.budgetCost < 0 {
+		return fmt.Errorf("--budget-cost must not be negative, as %v is", f.budgetCost)
+	}
+	for name, d := range map[string]time.Duration{"budget-time": f.budgetTime, "lock-timeout": f.lockTimeout} {
+		if d < 0 {
+			return fmt.Errorf("--%s must not be negative, as %v is", name, d)
+		}
 	}
 	return nil
 }
@@ -130,33 +152,6 @@ func exitWith(code int) error {
 		return nil
 	}
 	return &exitError{code: code}
-}
-
-// execute carries out a plan. It needs an engine only if there is work.
-func (a *app) execute(ctx context.Context, w *work, f *applyFlags) ([]engine.Result, error) {
-	p := w.plan
-	for _, d := range w.results.Damaged {
-		a.complain("a stored result cannot be read, and is treated as if it did not exist: " + d)
-	}
-	o := apply.Options{Store: w.results, Parallel: parallel(p.Suite.Parallel, f.parallel), Version: thisVersion()}
-	if len(p.Steps) > 0 {
-		driver, err := openEngine(ctx)
-		if signal := signalOf(ctx); err != nil && signal != 0 {
-			return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer driver.Close()
-		if err := a.show(w.sources, tooLarge(p, driver.Host())); err != nil {
-			return nil, err
-		}
-		o.Driver, o.CPUs = driver, driver.Host().CPUs
-	}
-	show := newProgress(a, p)
-	o.Observe = show.observe
-	defer show.stop()
-	return apply.Run(ctx, p, o), nil
 }
 
 // openEngine connects to the Docker engine; the error says what to do.
@@ -195,20 +190,6 @@ func stateDir() (string, error) {
 		return filepath.Join(home, ".local", "state", "bench"), nil
 	}
 	return filepath.Join(os.TempDir(), fmt.Sprintf("bench-%d", os.Getuid())), nil
-}
-
-// report writes the summary and all reports of the suite.
-func (a *app) report(run *engine.Run) error {
-	if err := (terminal.Summary{Color: a.useColor(a.stdout)}).Report(a.stdout, run); err != nil && !errors.Is(err, syscall.EPIPE) {
-		return err
-	}
-	var all error
-	for _, r := range run.Plan.Suite.Reports {
-		all = errors.Join(all, writeFile(inRoot(run.Plan.Suite, r.Path), func(w io.Writer) error {
-			return reporterOf(r).Report(w, reporters.Select(run, r.Matrices))
-		}))
-	}
-	return all
 }
 
 func reporterOf(r *engine.Report) reporters.Reporter {

@@ -160,7 +160,7 @@ func gateNamed(p *engine.Plan, name string) *engine.Gate {
 
 // What was selected is not what the gate is about.
 func TestJudgeNarrowed(t *testing.T) {
-	j, p := court(t, plan.Selection{Agents: []string{"a"}})
+	j, p := court(t, plan.Selection{Agents: []string{"a"}, Matrices: []string{"m"}})
 	const pass = engine.StatusPassed
 	r := j.Gate(gateNamed(p, "lenient"), outcomes(p, "m", pass, pass), nil)
 	if want := "matrix.m was narrowed on the command line, and is 2 trials short"; r.Judgement != engine.GateInconclusive || r.Message != want {

@@ -6,8 +6,8 @@
 //
 // The product goes to standard output, talk goes to standard error. The exit
 // status is 0 if everything was done, whatever the agents did; 1 if bench itself
-// could not work; 2 for a mistake in a command or a benchfile; 4 if some trials
-// came to no verdict. See exit.go.
+// could not work; 2 for a mistake in a command or a benchfile; 3 if a gate failed;
+// 4 if one could not decide, or some trials came to no verdict. See exit.go.
 package main
 
 import "os"

@@ -30,7 +30,7 @@ func quiet(w io.Writer) io.Writer {
 	}
 	// Not signal.Ignore, which the programs that bench starts would inherit.
 	// Nobody reads the channel, and nothing waits for that.
-	signal.Notify(make(chan os.Signal), syscall.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return &quietPipe{file: f, terminal: term.IsTerminal(int(f.Fd()))}
 }
 

@@ -83,6 +83,7 @@ func (a *app) plan(file string, f *planFlags) error {
 type work struct {
 	file    string // the benchfile, as a path of this machine
 	suite   *engine.Suite
+	session *lang.Session
 	sources *lang.Sources
 	results *store.Store
 	options plan.Options
@@ -100,11 +101,12 @@ func (a *app) planWork(file string, sf *suiteFlags, sel *selectFlags) (*work, er
 
 // openWork is all of planWork that comes before the plan.
 func (a *app) openWork(file string, sf *suiteFlags, sel *selectFlags) (*work, error) {
-	suite, sources, err := a.load(file, sf)
+	session, sources, err := a.open(file, sf)
 	if err != nil {
 		return nil, err
 	}
-	w := &work{file: file, suite: suite, sources: sources}
+	suite := session.Suite
+	w := &work{file: file, suite: suite, session: session, sources: sources}
 	if w.options, err = sel.options(suite.Root); err != nil {
 		return nil, err
 	}
@@ -115,6 +117,9 @@ func (a *app) openWork(file string, sf *suiteFlags, sel *selectFlags) (*work, er
 }
 
 func (a *app) makePlan(w *work) error {
+	for _, d := range w.results.Damaged {
+		a.complain("a stored result cannot be read, and is treated as if it did not exist: " + d)
+	}
 	p, diags := plan.New(w.suite, w.results, w.options)
 	w.plan = p
 	if p != nil {

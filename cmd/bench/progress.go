@@ -24,6 +24,7 @@ type progress struct {
 	running map[*engine.Trial]bool
 	last    time.Time
 	began   map[engine.StepID]time.Time
+	errored map[engine.StepID]apply.ImageEnded // images that may be tried again
 	done    chan struct{}
 }
 
@@ -31,7 +32,7 @@ type progress struct {
 const heartbeat = 30 * time.Second
 
 func newProgress(a *app, p *engine.Plan) *progress {
-	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, last: time.Now(), done: make(chan struct{})}
+	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, errored: map[engine.StepID]apply.ImageEnded{}, last: time.Now(), done: make(chan struct{})}
 	for _, t := range p.Trials {
 		if t.Reuse.Sign == engine.SignSame {
 			s.reused++
@@ -77,8 +78,14 @@ func (s *progress) observe(e apply.Event) {
 		s.began[e.Step.ID] = time.Now()
 	case apply.ImageEnded:
 		s.image(e)
-	case apply.TrialStarted:
-		s.running[e.Trial] = true
+	case apply.StepStarted:
+		if _, run := e.Step.(*engine.RunStep); run {
+			s.running[e.Trial] = true
+		}
+	case apply.StepEnded:
+		s.step(e)
+	case apply.GateEnded:
+		s.say("%-8s%s %s  %s", "gate", e.Result.Gate.Name, e.Result.Judgement, reporters.Line(e.Result.Message))
 	case apply.TrialEnded:
 		delete(s.running, e.Result.Trial)
 		s.ended++
@@ -90,12 +97,33 @@ func (s *progress) observe(e apply.Event) {
 	}
 }
 
+// step tells of what is tried again, and of images that are not; all else is told
+// of its trial.
+func (s *progress) step(e apply.StepEnded) {
+	if e.Again == nil {
+		if image, ok := s.errored[e.Step.StepID()]; ok && e.Outcome.Status == engine.StatusErrored {
+			s.imageErrored(image)
+		}
+		return
+	}
+	what := string(e.Step.StepID())
+	if e.Trial != nil {
+		what = e.Trial.ID.String()
+		delete(s.running, e.Trial)
+	}
+	s.say("%-8s%s  try %d %s: %s; again in %s", "retry", what, e.Try, e.Outcome, reporters.Line(e.Outcome.Detail), short(*e.Again))
+}
+
 func (s *progress) image(e apply.ImageEnded) {
 	took := short(time.Since(s.began[e.Step.ID]))
 	if e.Err == nil {
 		s.say("%-8s%s  %s", "image", e.Step.Sandbox.Name, took)
 		return
 	}
+	s.errored[e.Step.ID] = e
+}
+
+func (s *progress) imageErrored(e apply.ImageEnded) {
 	s.say("%-8s%s: %s", "ERROR", e.Step.ID, reporters.Line(e.Err.Error()))
 	if log := strings.TrimSpace(reporters.Clean(e.Log)); log != "" {
 		s.say("        %s", strings.ReplaceAll(reporters.LastLines(log, 15), "\n", "\n        "))

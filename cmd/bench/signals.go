@@ -122,16 +122,12 @@ func (f *follower) enter(s *stages, cancel context.CancelCauseFunc, stage int, g
 	return stage
 }
 
-// untilSignal gives a context that the first signal ends. A second one ends bench
-// at once; containers go with it.
-func (a *app) untilSignal(parent context.Context) (context.Context, func()) {
-	s := a.watchSignals(parent, nil)
-	go func() {
-		select {
-		case <-s.kill:
-			os.Exit(exitSignal + signalOf(s.ctx))
-		case <-s.over:
-		}
-	}()
-	return s.ctx, s.stop
+// killed reports whether the second stage has been reached.
+func (s *stages) killed() bool {
+	select {
+	case <-s.kill:
+		return true
+	default:
+		return false
+	}
 }

@@ -112,16 +112,10 @@ func (a *app) rebuildSuite(dir, suite string, wait time.Duration) error {
 	if err != nil {
 		return cannot(err)
 	}
-	ctx, stop := a.untilSignal(context.Background())
-	defer stop()
-	err = s.LockFor(ctx, store.LockOptions{Wait: wait, OnWait: func(held *store.LockedError) {
-		fmt.Fprintf(a.stderr, "Waiting for %s.\n", held.Holder)
-	}})
-	if signal := signalOf(ctx); err != nil && signal != 0 {
-		return exitWith(exitSignal + signal)
-	}
-	if err != nil {
-		return cannot(err)
+	signals := a.watchSignals(context.Background(), nil)
+	defer signals.stop()
+	if err := a.lockResults(signals.ctx, s, wait); err != nil {
+		return err
 	}
 	defer func() { _ = s.Unlock() }()
 	if err := s.Rebuild(); err != nil {

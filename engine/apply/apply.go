@@ -1,7 +1,7 @@
 // Package apply carries out a plan: it walks the graph of its steps, keeps what
-// they give, and says how each trial ended.
+// they give, and says how each trial and each gate ended.
 //
-//	results := apply.Run(ctx, plan, apply.Options{Driver: driver, Store: store, Parallel: 4, Observe: show})
+//	results, gates := apply.Run(ctx, plan, apply.Options{Driver: driver, Store: store, Judge: judge, Observe: show})
 //
 // It adds nothing to the plan. Steps are of three kinds, each in a file of its
 // own:
@@ -10,12 +10,18 @@
 //	run.go    lets an agent work in a sandbox, and stores what it left
 //	check.go  grades what is stored, in a sandbox that the agent never saw
 //
+// Package graph decides when they start; schedule.go tells it what they wait for,
+// machine.go what they take, control.go what matrices and gates come to, and
+// end.go makes outcomes of trials of what it answers.
+//
 // What a suite may say and this version cannot do yet is told by [Unsupported],
 // before anything starts.
 //
 // An infrastructure error ends the trials that it concerns as errored, and no
-// others. When ctx ends, what runs is stopped, nothing more is started, and
-// Run returns results for all trials all the same.
+// others, once their matrix does not try again. Every attempt is stored, also one
+// that errored or was stopped: its cost must not be lost. When ctx ends, what
+// runs is stopped, nothing more is started, and Run returns results for all
+// trials all the same.
 package apply
 
 import (
@@ -24,9 +30,9 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/digest"
@@ -39,17 +45,32 @@ import (
 type Options struct {
 	Driver   sandbox.Driver // needed if the plan has steps
 	Store    *store.Store   // locked by the caller
-	CPUs     int            // of the machine that sandboxes run on; at least 1
-	Parallel int            // trials at once; 0 means as many as the CPUs allow
+	Judge    Judge          // needed if the suite has gates, or matrices with an if
+	Machine  Machine        // that sandboxes run on
+	Parallel int            // trials at once; 0 means as many as the machine holds
 	Version  engine.Version
+	Origin   engine.Origin // that attempts and grades are stored with
+
+	// Kill ends the time that agents have to end by themselves once ctx has
+	// ended. It may be nil.
+	Kill <-chan struct{}
+
+	// Meter tells what a trial has spent on models so far. Without one, only
+	// that of trials without a model is known: nothing.
+	Meter Meter
 
 	// Observe is told what happens, in order, by one goroutine at a time. It
 	// may be nil.
 	Observe func(Event)
 }
 
+// A Meter counts what trials spend. Nil is an unknown.
+type Meter interface {
+	Spent(id engine.TrialID) (cost *float64, tokens *int64)
+}
+
 // An Event is something that happened in a run: an ImageStarted, an ImageEnded,
-// a TrialStarted or a TrialEnded.
+// a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
 type Event interface{ event() }
 
 // ImageStarted says that an image is looked for, and pulled or built if it is
@@ -63,152 +84,188 @@ type ImageEnded struct {
 	Log  string // the end of what the build printed, if it failed
 }
 
-// TrialStarted says that the agent of a trial is about to work.
-type TrialStarted struct{ Trial *engine.Trial }
+// StepStarted says that a step is about to be done, for the first time or once
+// more. The trial of a run step is at work from then on.
+type StepStarted struct {
+	Step  engine.Step
+	Trial *engine.Trial // the first one that it is for; nil for an image
+	Try   int           // counts from 1 in each run
+}
+
+// StepEnded says how a try of a step ended.
+type StepEnded struct {
+	Step    engine.Step
+	Trial   *engine.Trial
+	Try     int
+	Outcome engine.Outcome // zero if the step did what it should
+	Took    time.Duration
+	Cost    *float64       // USD; nil if it is not known
+	Again   *time.Duration // until the next try; nil if there is none
+}
 
 // TrialEnded says how a trial ended. Reused trials end without having started.
 type TrialEnded struct{ Result *engine.Result }
 
+// GateEnded says how a gate ended.
+type GateEnded struct{ Result engine.GateResult }
+
 func (ImageStarted) event() {}
 func (ImageEnded) event()   {}
-func (TrialStarted) event() {}
+func (StepStarted) event()  {}
+func (StepEnded) event()    {}
 func (TrialEnded) event()   {}
+func (GateEnded) event()    {}
 
 // Run carries out a plan. It returns one result for each trial, in the order of
-// the plan.
-func Run(ctx context.Context, plan *engine.Plan, o Options) []engine.Result {
-	r := &runner{
-		Options: o, plan: plan, results: make([]engine.Result, len(plan.Trials)),
-		position: map[*engine.Trial]int{}, steps: map[string]engine.Step{},
-		images: map[engine.StepID]string{}, attempts: map[engine.StepID]*engine.Attempt{},
+// the plan, and one for each gate of the suite.
+func Run(ctx context.Context, plan *engine.Plan, o Options) ([]engine.Result, []engine.GateResult) {
+	r := newRunner(plan, o)
+	g, err := graph.New(r.config())
+	if err != nil {
+		panic(err) // the plan is malformed, and no user can make it so
 	}
-	var vertices []graph.Vertex
+	r.reuse()
+	began := time.Now()
+	graph.Walk(ctx, g, graph.Hooks{Do: r.work, Ended: r.ended, Again: func(a graph.Again) { r.again(a, a.At-time.Since(began)) }})
+	r.fetch()
+	var gates []engine.GateResult
+	for _, g := range plan.Suite.Gates {
+		gates = append(gates, r.gates[g.Name])
+	}
+	return r.results, gates
+}
+
+type runner struct {
+	Options
+	plan        *engine.Plan
+	steps       map[string]engine.Step
+	conditional map[string]bool // matrices that wait for more than their images
+
+	mu       sync.Mutex
+	results  []engine.Result // without what the store has of them, until fetch
+	kept     []kept          // where the store has it
+	position map[*engine.Trial]int
+	images   map[engine.StepID]string // ids of the images that are there
+	records  map[engine.StepID]*record
+	starts   map[string]graph.End // of matrices that are conditional
+	over     map[string]bool      // matrices of which all trials have ended
+	gates    map[string]engine.GateResult
+	why      map[string]string // a matrix did not start
+	agents   versions
+}
+
+// A record is what is known of a run or check step.
+type record struct {
+	attempt *engine.Attempt
+	grade   *engine.Grade
+	outcome engine.Outcome // of the last try; zero if there is something to go on with
+	began   time.Time      // of the last try
+	try     int
+	retried bool // its end has been told, and the next try has not begun
+	end     graph.End
+	over    bool // end is how it ended
+}
+
+func newRunner(plan *engine.Plan, o Options) *runner {
+	r := &runner{
+		Options: o, plan: plan, results: make([]engine.Result, len(plan.Trials)), kept: make([]kept, len(plan.Trials)),
+		position: make(map[*engine.Trial]int, len(plan.Trials)), steps: make(map[string]engine.Step, len(plan.Steps)), conditional: map[string]bool{},
+		images: map[engine.StepID]string{}, records: make(map[engine.StepID]*record, len(plan.Steps)),
+		starts: map[string]graph.End{}, over: map[string]bool{}, gates: map[string]engine.GateResult{}, why: map[string]string{},
+	}
 	for _, s := range plan.Steps {
 		r.steps[string(s.StepID())] = s
+		r.records[s.StepID()] = &record{}
 	}
-	for _, s := range plan.Steps {
-		vertices = append(vertices, r.vertex(s))
+	for _, m := range plan.Suite.Matrices {
+		r.conditional[m.Name] = isConditional(m)
 	}
 	for i, t := range plan.Trials {
 		r.position[t] = i
 		r.results[i] = engine.Result{Trial: t}
 	}
-	r.reuse()
-	g, err := graph.New(vertices, r.slots())
-	if err != nil {
-		panic(err) // the plan is malformed, and no user can make it so
-	}
-	graph.Walk(ctx, g, r.work, r.blocked)
-	r.finish()
-	return r.results
+	return r
 }
 
-type runner struct {
-	Options
-	plan  *engine.Plan
-	steps map[string]engine.Step
-
-	mu       sync.Mutex
-	results  []engine.Result
-	position map[*engine.Trial]int
-	images   map[engine.StepID]string // ids of the images that are there
-	attempts map[engine.StepID]*engine.Attempt
-}
-
-// work does one step, and reports whether those that need it can go on. A bug
-// in it ends its trials as errored(engine), and nothing else.
-func (r *runner) work(ctx context.Context, id string) (ok bool) {
-	step := r.steps[id]
+// work does one vertex. A bug in it ends its trials as errored(engine), and
+// nothing else.
+func (r *runner) work(ctx context.Context, s graph.Start) (report graph.Report) {
+	step := r.steps[s.ID]
 	defer func() {
 		if p := recover(); p != nil {
-			ok = false
-			r.endAll(r.trialsOf(step), nil, engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonEngine, Detail: fmt.Sprintf("bug in bench, please report: %v\n%s", p, debug.Stack())})
+			report = r.note(s.ID, engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonEngine, Detail: fmt.Sprintf("bug in bench, please report: %v\n%s", p, debug.Stack())})
 		}
 	}()
-	switch s := step.(type) {
+	if step != nil {
+		r.begin(step, s.Try)
+	}
+	switch step := step.(type) {
 	case *engine.ImageStep:
-		return r.image(ctx, s)
+		return r.image(ctx, step)
 	case *engine.RunStep:
-		return r.run(ctx, s)
+		return r.run(ctx, step)
 	case *engine.CheckStep:
-		return r.check(ctx, s)
+		return r.check(ctx, step)
+	case nil:
+		return r.doControl(s.ID)
 	}
 	panic(fmt.Sprintf("apply: unknown step %T", step))
 }
 
-// blocked ends the trials of a step that can never run, unless its cause has
-// ended them already.
-func (r *runner) blocked(id, cause string) {
-	image, ok := r.steps[cause].(*engine.ImageStep)
-	if !ok {
-		return
-	}
-	r.endAll(r.trialsOf(r.steps[id]), nil, engine.Outcome{
-		Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID,
-		Detail: "its image could not be made",
-	})
-}
-
-// trialsOf are the trials that a step works for; those of an image are all that
-// need it, or an image that is laid over it.
-func (r *runner) trialsOf(s engine.Step) (trials []*engine.Trial) {
-	switch s := s.(type) {
-	case *engine.RunStep:
-		return s.Trials
-	case *engine.CheckStep:
-		return s.Trials
-	}
-	for _, other := range r.plan.Steps {
-		if slices.Contains(other.Needs(), s.StepID()) {
-			trials = append(trials, r.trialsOf(other)...)
-		}
-	}
-	return trials
-}
-
-// endAll ends trials alike, except those that have ended.
-func (r *runner) endAll(trials []*engine.Trial, a *engine.Attempt, o engine.Outcome) {
-	for _, t := range trials {
-		r.end(t, engine.Result{Trial: t, Attempt: a, Outcome: o})
-	}
-}
-
-func (r *runner) end(t *engine.Trial, result engine.Result) {
+// note records how a try of a step ended, and makes the report of it.
+func (r *runner) note(id string, o engine.Outcome) graph.Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := r.position[t]
-	if r.results[i].Outcome.Status != engine.StatusInvalid {
-		return
+	if rec := r.records[engine.StepID(id)]; rec != nil {
+		rec.outcome = o
 	}
-	r.results[i] = result
-	if r.Observe != nil {
-		r.Observe(TrialEnded{&r.results[i]})
+	report := graph.Report{Class: string(o.Reason), Reason: string(o.Reason)}
+	switch o.Status {
+	case engine.StatusInvalid, engine.StatusPassed:
+		report.Status = graph.Done
+	case engine.StatusFailed:
+		report.Status = graph.Failed
+	case engine.StatusErrored:
+		report.Status = graph.Errored
+	case engine.StatusCancelled, engine.StatusSkipped:
+		report.Status = graph.Cancelled
 	}
+	return report
 }
 
 func (r *runner) observe(e Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.tell(e)
+}
+
+// tell is observe for who holds the lock.
+func (r *runner) tell(e Event) {
 	if r.Observe != nil {
 		r.Observe(e)
 	}
 }
 
-// finish ends the trials that were never started.
-func (r *runner) finish() {
-	r.endAll(r.plan.Trials, nil, engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonSignal, Detail: "not started, since bench was told to stop"})
-}
-
 // failure turns an error of the world into an outcome.
 func failure(ctx context.Context, err error) engine.Outcome {
 	if ctx.Err() != nil {
-		return engine.Outcome{Status: engine.StatusCancelled, Reason: engine.ReasonSignal, Detail: "stopped, since bench was told to"}
+		return stopped(ctx)
 	}
 	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
-	for _, host := range []error{sandbox.ErrUnavailable, syscall.ENOSPC, digest.ErrChanged, fs.ErrNotExist} {
+	for _, host := range []error{sandbox.ErrUnavailable, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, fs.ErrNotExist} {
 		if errors.Is(err, host) {
 			o.Reason = engine.ReasonHost
 		}
 	}
 	return o
+}
+
+// stopped is the outcome of what ran when its context ended.
+func stopped(ctx context.Context) engine.Outcome {
+	reason := engine.ReasonSignal
+	var why *graph.Stopped
+	if errors.As(context.Cause(ctx), &why) {
+		reason = engine.Reason(why.Reason)
+	}
+	return engine.Outcome{Status: engine.StatusCancelled, Reason: reason, Detail: sentences[reason].stopped}
 }

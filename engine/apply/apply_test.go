@@ -50,6 +50,9 @@ type bench struct {
 	driver *fake.Driver
 	dir    string
 	events []apply.Event
+	judge  apply.Judge
+	meter  apply.Meter
+	gates  []engine.GateResult // of the last apply
 }
 
 func newBench(t *testing.T, d *fake.Driver, matrices ...[]string) *bench {
@@ -86,9 +89,12 @@ func (b *bench) carryOut(t *testing.T, ctx context.Context, p *engine.Plan, s *s
 	b.events = nil
 	ended := make(chan []engine.Result, 1)
 	go func() {
-		ended <- apply.Run(ctx, p, apply.Options{
-			Driver: b.driver, Store: s, CPUs: 4, Parallel: b.suite.Parallel, Observe: func(e apply.Event) { b.events = append(b.events, e) },
+		results, gates := apply.Run(ctx, p, apply.Options{
+			Driver: b.driver, Store: s, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4}, Parallel: b.suite.Parallel,
+			Observe: func(e apply.Event) { b.events = append(b.events, e) },
 		})
+		b.gates = gates
+		ended <- results
 	}()
 	var results []engine.Result
 	select {
@@ -244,8 +250,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// When bench is told to stop, what runs is cancelled, what waits is skipped, and
-// neither is stored.
+// When bench is told to stop, what runs is cancelled and stored, since it may
+// have cost something, and what waits is skipped. The next apply makes both.
 func TestCancel(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -267,8 +273,8 @@ func TestCancel(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", agent, got[agent], want[agent])
 		}
 	}
-	if n := b.attempts(t); n != 1 {
-		t.Errorf("%d attempts are stored, want 1", n)
+	if n := b.attempts(t); n != 2 {
+		t.Errorf("%d attempts are stored, want 2", n)
 	}
 	d.Program = nil
 	results := b.apply(t, t.Context())
@@ -310,7 +316,7 @@ func TestShared(t *testing.T) {
 	d := &fake.Driver{}
 	b := newBench(t, d, []string{"x"}, []string{"x"})
 	results := b.apply(t, t.Context())
-	if results[0].Attempt == nil || results[0].Attempt != results[1].Attempt || results[0].Grade != results[1].Grade {
+	if results[0].Attempt == nil || results[0].Attempt.Trial != results[1].Attempt.Trial || results[0].Grade == nil {
 		t.Error("the attempts differ")
 	}
 	for _, r := range results {

@@ -6,43 +6,50 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/check"
+	"github.com/ml-dev-bench/bench/engine/graph"
 )
 
 // check grades the snapshot of an attempt, which this run has made or which was
 // stored before, and stores the grade.
-func (r *runner) check(ctx context.Context, s *engine.CheckStep) bool {
+func (r *runner) check(ctx context.Context, s *engine.CheckStep) graph.Report {
 	t := first(s.Trials)
 	a, err := r.attemptOf(s)
 	if err != nil {
-		r.endAll(s.Trials, nil, cannotLoad(t, err))
-		return false
+		report := r.note(string(s.ID), cannotLoad(t, err))
+		report.Class = "" // it would be the same the next time
+		return report
 	}
+	rec := r.records[s.ID]
+	r.mu.Lock()
+	rec.attempt = a
+	r.mu.Unlock()
 	g, err := check.Run(ctx, r.Driver, check.Input{
-		Trial: t, Key: s.Key, Image: r.imageID(s.Image), Version: r.Version,
+		Trial: t, Key: s.Key, Image: r.imageID(s.Image), Version: r.Version, Origin: r.Origin,
 		Snapshot: func() (io.ReadCloser, error) { return r.Store.Snapshot(a) },
 	})
 	if err != nil {
-		r.endAll(s.Trials, a, failure(ctx, err))
-		return false
+		return r.note(string(s.ID), failure(ctx, err))
 	}
 	if err := r.Store.AddGrade(a, g); err != nil {
-		r.endAll(s.Trials, a, hostFailure(err))
-		return false
+		return r.note(string(s.ID), hostFailure(err))
 	}
-	for _, t := range s.Trials {
-		r.end(t, engine.Result{Trial: t, Attempt: a, Grade: g, Outcome: engine.Decide(a, g)})
-	}
-	return true
+	r.mu.Lock()
+	rec.grade = g
+	r.mu.Unlock()
+	return r.note(string(s.ID), engine.Decide(a, g))
 }
 
 // attemptOf is the attempt that is graded.
 func (r *runner) attemptOf(s *engine.CheckStep) (*engine.Attempt, error) {
 	r.mu.Lock()
-	a := r.attempts[s.Run]
+	run := r.records[s.Run]
 	r.mu.Unlock()
-	if a != nil {
-		return a, nil
+	if run != nil && run.attempt != nil {
+		return run.attempt, nil
 	}
 	a, _, err := r.Store.Load(first(s.Trials).Reuse.Attempt, nil)
+	if err == nil {
+		err = r.Store.CheckSnapshot(a)
+	}
 	return a, err
 }

@@ -7,13 +7,14 @@ import (
 	"io"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/graph"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/snapshot"
 )
 
 // image makes an image available. If it cannot, the step is the cause for which
 // all its trials are errored.
-func (r *runner) image(ctx context.Context, s *engine.ImageStep) bool {
+func (r *runner) image(ctx context.Context, s *engine.ImageStep) graph.Report {
 	r.observe(ImageStarted{s})
 	spec := sandbox.ImageSpec{
 		Name: s.Sandbox.Name, Key: s.Key.Sum, Image: s.Image, Platform: s.Sandbox.Platform,
@@ -47,16 +48,20 @@ func (r *runner) image(ctx context.Context, s *engine.ImageStep) bool {
 		}
 	}
 	if ctx.Err() != nil { // its trials are not errored, but skipped
-		return true
+		return r.note(string(s.ID), stopped(ctx))
 	}
 	r.observe(end)
 	if err != nil {
-		return false
+		o := failure(ctx, err)
+		if o.Reason != engine.ReasonHost {
+			o.Reason = engine.ReasonImage
+		}
+		return r.note(string(s.ID), o)
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.images[s.ID] = id
-	return true
+	r.mu.Unlock()
+	return r.note(string(s.ID), engine.Outcome{})
 }
 
 func (r *runner) imageID(id engine.StepID) string {

@@ -54,11 +54,12 @@ func TestInstall(t *testing.T) {
 			}
 			defer results.Unlock()
 			var ended []apply.ImageEnded
-			r := apply.Run(t.Context(), p, apply.Options{Driver: driver, Store: results, CPUs: 1, Observe: func(e apply.Event) {
+			all, _ := apply.Run(t.Context(), p, apply.Options{Driver: driver, Store: results, Machine: apply.Machine{CPUs: 1}, Observe: func(e apply.Event) {
 				if e, ok := e.(apply.ImageEnded); ok {
 					ended = append(ended, e)
 				}
-			}})[0]
+			}})
+			r := all[0]
 			if r.Attempt != nil {
 				t.Cleanup(func() { // or the next test would find it, and build nothing
 					if out, err := exec.Command("docker", "rmi", "-f", r.Attempt.Image).CombinedOutput(); err != nil {

@@ -89,7 +89,8 @@ func benchTrial(b *testing.B, driver *docker.Driver, results *store.Store) {
 	if diags.HasErrors() {
 		b.Fatal(diags)
 	}
-	for _, r := range apply.Run(b.Context(), p, apply.Options{Driver: driver, Store: results, CPUs: 1}) {
+	all, _ := apply.Run(b.Context(), p, apply.Options{Driver: driver, Store: results, Machine: apply.Machine{CPUs: 1}})
+	for _, r := range all {
 		if r.Outcome.Status != engine.StatusPassed {
 			b.Fatalf("%v: %s", r.Outcome, r.Outcome.Detail)
 		}

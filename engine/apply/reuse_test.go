@@ -59,7 +59,7 @@ func TestSharedWithReused(t *testing.T) {
 		t.Errorf("got %+v", results)
 	}
 	for _, e := range b.events {
-		if e, ok := e.(apply.TrialStarted); ok && e.Trial != results[1].Trial {
+		if e, ok := e.(apply.StepStarted); ok && e.Trial != nil && e.Trial != results[1].Trial {
 			t.Errorf("told that %s started", e.Trial.ID)
 		}
 	}

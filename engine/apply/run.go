@@ -19,6 +19,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/graph"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/snapshot"
 	"github.com/ml-dev-bench/bench/engine/store"
@@ -31,6 +32,9 @@ const (
 	solutionDir = "/solution"
 )
 
+// grace is how long an agent has to end by itself when it is stopped from outside.
+const grace = 4 * time.Second
+
 // outputLimit is how much of an agent's output is kept, in bytes.
 const outputLimit = 4 << 20
 
@@ -38,38 +42,68 @@ const outputLimit = 4 << 20
 // the kernel when memory runs out.
 const exitKilled = 128 + 9
 
-// run lets an agent work on a case once, and stores what came of it. What was
-// stopped from outside is not stored: it says nothing, and would be run again.
-func (r *runner) run(ctx context.Context, s *engine.RunStep) bool {
+// run lets an agent work on a case once, and stores what came of it, whatever it
+// was: what an agent has spent must not be lost.
+func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
 	t := first(s.Trials)
-	r.observe(TrialStarted{t})
-	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Image: r.imageID(s.Image), Began: time.Now().UTC()}
+	if err := r.Store.Room(leastRoom); err != nil {
+		return r.note(string(s.ID), hostFailure(err)) // before an agent works for nothing
+	}
 	draft, err := r.Store.Begin(t.ID)
 	if err != nil {
-		r.endAll(s.Trials, nil, hostFailure(err))
-		return false
+		return r.note(string(s.ID), hostFailure(err))
 	}
 	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
+	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Origin: r.Origin, Image: r.imageID(s.Image), Began: time.Now().UTC()}
 	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
-	if err := w.work(ctx); err != nil {
+	err = w.work(ctx)
+	if err != nil {
 		a.Outcome = failure(ctx, err)
 	}
-	if a.Outcome.Status == engine.StatusCancelled {
-		r.endAll(s.Trials, a, a.Outcome)
-		return false
-	}
+	w.spent()
+	a.Ended = time.Now().UTC()
 	if err := draft.Commit(a); err != nil {
-		r.endAll(s.Trials, nil, hostFailure(err))
-		return false
-	}
-	if a.Outcome.Status != engine.StatusInvalid {
-		r.endAll(s.Trials, a, a.Outcome)
-		return false
+		return w.report(r.note(string(s.ID), hostFailure(err)))
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.attempts[s.ID] = a
-	return true
+	r.records[s.ID].attempt = a
+	r.mu.Unlock()
+	report := w.report(r.note(string(s.ID), a.Outcome))
+	if errors.Is(err, errNoCommand) {
+		report.Class = "" // it would not be there the next time
+	}
+	return report
+}
+
+// errNoCommand is the mistake of an agent block whose command does not exist.
+var errNoCommand = errors.New("there is no command")
+
+// leastRoom is what must be free where results are stored before an agent is
+// started, in bytes.
+const leastRoom = 1 << 20
+
+// spent records what the models of the attempt have cost.
+func (w *worker) spent() {
+	if w.Meter != nil && w.trial.Model != nil {
+		w.attempt.Cost, w.attempt.Tokens = w.Meter.Spent(w.trial.ID)
+	}
+}
+
+// report says what the attempt has spent. What is not known is left out.
+func (w *worker) report(report graph.Report) graph.Report {
+	report.Spent = map[string]float64{}
+	book := func(what string, amount float64) {
+		for _, m := range append(matricesOf(w.trial.Run.Trials), "") {
+			report.Spent[accountOf(m, what)] = amount
+		}
+	}
+	if w.attempt.Cost != nil {
+		book(accountCost, *w.attempt.Cost)
+	}
+	if w.attempt.Tokens != nil {
+		book(accountTokens, float64(*w.attempt.Tokens))
+	}
+	return report
 }
 
 func hostFailure(err error) engine.Outcome {
@@ -93,6 +127,9 @@ func (w *worker) work(ctx context.Context) error {
 		return err
 	}
 	defer box.Close()
+	if w.attempt.Origin.Agent, err = w.agents.of(ctx, w); err != nil {
+		return err
+	}
 	if c.Setup != nil {
 		if done, err := w.setup(ctx, box); !done || err != nil {
 			return err
@@ -206,11 +243,13 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 	maps.Copy(env, inv.Env)
 	out := sandbox.NewOutput(outputLimit)
 	limit := w.trial.Limits.WallClock
-	limited, cancel := context.WithTimeout(ctx, limit)
+	// At its limit an agent is killed; when bench is stopped, it may end by itself.
+	limited, cancel := context.WithTimeoutCause(ctx, limit, sandbox.ErrKill)
 	defer cancel()
 	start := time.Now()
 	exit, err := box.Exec(limited, sandbox.Cmd{
 		Args: inv.Command, Dir: w.trial.Case.Sandbox.Workdir, Env: env, User: w.trial.Case.Sandbox.User, Stdout: out, Stderr: out,
+		Grace: min(grace, w.trial.Case.Sandbox.Timeouts.Stop), Kill: w.Kill,
 	})
 	a := w.attempt
 	a.Took = time.Since(start)
@@ -252,7 +291,7 @@ func (w *worker) commandExists(ctx context.Context, command string) error {
 		if w.trial.Agent.Builtin == engine.BuiltinOracle {
 			what = "the solution of case " + c.Name
 		}
-		return fmt.Errorf("there is no command %q in the sandbox: correct the command of %s, or the image of sandbox %q", command, what, c.Sandbox.Name)
+		return fmt.Errorf("%w %q in the sandbox: correct the command of %s, or the image of sandbox %q", errNoCommand, command, what, c.Sandbox.Name)
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -51,38 +50,15 @@ func (u *unsupported) unless(fine bool, at engine.Pos, summary, detail string) {
 }
 
 func (u *unsupported) suite(s *engine.Suite) {
-	u.unless(s.Budget.IsZero(), s.Pos, "the budget of the suite cannot be kept yet",
-		"suites with a budget, but cannot stop at it. Remove the budget block.")
 	u.unless(s.KeepArtifacts == "" || s.KeepArtifacts == engine.KeepFailed, s.Pos, fmt.Sprintf("keep_artifacts = %q cannot be followed yet", s.KeepArtifacts),
 		fmt.Sprintf("suites with it, but keeps artifacts as with %q. Remove the argument.", engine.KeepFailed))
-	for _, g := range s.Gates {
-		u.unless(!g.If, g.Pos, fmt.Sprintf("gate %q cannot decide yet", g.Name),
-			"suites with gates, but cannot evaluate them. Remove the gate; apply --fail-on failed fails if a trial did.")
-	}
 }
 
 func (u *unsupported) matrix(m *engine.Matrix) {
 	no := func(fine bool, at engine.Pos, what, detail string) {
 		u.unless(fine, at, fmt.Sprintf("matrix %q cannot %s yet", m.Name, what), detail)
 	}
-	no(m.Budget.IsZero(), m.Pos, "keep a budget", "matrices with a budget, but cannot stop at it. Remove the budget block.")
-	no(m.Retry.Attempts == 0 || sameRetry(m.Retry, engine.DefaultRetry), m.Pos, "retry", "matrices with a retry block, but makes each attempt once. Remove the block, and run apply again for what is errored.")
-	no(m.MaxErrors.IsZero(), m.Pos, "end at max_errors", "matrices with max_errors, but cannot end them early. Remove the argument.")
-	no(!m.FailFast, m.Pos, "fail fast", "matrices with fail_fast, but cannot end them early. Remove the argument.")
 	no(m.Baseline == nil, m.Pos, "be compared with a baseline", "matrices with a baseline, but compares them with nothing. Remove the argument.")
-	for _, d := range m.Needs {
-		no(false, d.Pos, "wait for "+d.Ref(), "matrices that need others, but runs all at once. Put the two into suites of their own, or remove needs.")
-	}
-	for _, d := range m.After {
-		no(false, d.Pos, "wait for "+d.Ref(), "matrices that come after others, but runs all at once. Put the two into suites of their own, or remove after.")
-	}
-	if c := m.If; c != nil {
-		no(c.Static != nil && *c.Static, c.Pos, "depend on a condition", "matrices with a condition, but cannot evaluate it. Leave the matrix out with --matrix '!"+m.Name+"', or remove the condition.")
-	}
-}
-
-func sameRetry(a, b engine.Retry) bool {
-	return a.Attempts == b.Attempts && a.Backoff == b.Backoff && a.MaxBackoff == b.MaxBackoff && slices.Equal(a.On, b.On)
 }
 
 // agent is about an agent as it is tried: with a model or without.
@@ -105,7 +81,6 @@ func (u *unsupported) agent(t *engine.Trial) {
 	}
 	if u.first(a) {
 		u.unless(len(a.Artifacts) == 0, a.Pos, fmt.Sprintf("artifacts of agent %q cannot be kept yet", a.Name), "agents with artifacts, but keeps none. Remove the argument.")
-		u.unless(len(a.Version) == 0, a.Pos, fmt.Sprintf("agent %q cannot be asked for its version yet", a.Name), "agents with a version, but does not ask for it. Remove the argument.")
 	}
 }
 

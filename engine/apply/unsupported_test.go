@@ -31,7 +31,6 @@ func full() *engine.Suite {
 
 func TestUnsupported(t *testing.T) {
 	here := engine.Pos{File: "here.hcl", Line: 7}
-	dynamic := &engine.Condition{Text: "gate.g.passed", Pos: here}
 	for _, test := range []struct {
 		name   string
 		change func(s *engine.Suite, m *engine.Matrix, c *engine.Case, a *engine.Agent)
@@ -57,9 +56,6 @@ func TestUnsupported(t *testing.T) {
 		{"agent's artifacts", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
 			a.Artifacts, a.Pos = []string{"/tmp/*"}, here
 		}, `artifacts of agent "x" cannot be kept yet`},
-		{"version", func(_ *engine.Suite, _ *engine.Matrix, _ *engine.Case, a *engine.Agent) {
-			a.Version, a.Pos = []string{"x", "--version"}, here
-		}, `agent "x" cannot be asked for its version yet`},
 		{"open network", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Sandbox.Network, c.Sandbox.Pos = engine.NetworkOpen, here
 		}, `sandbox "box" cannot have an open network yet`},
@@ -84,43 +80,12 @@ func TestUnsupported(t *testing.T) {
 		{"case's artifacts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Artifacts, c.Pos = []string{"/tmp/*"}, here
 		}, `artifacts of case c cannot be kept yet`},
-		{"matrix's budget", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.Budget.Tokens, m.Pos = 1, here
-		}, `matrix "m1" cannot keep a budget yet`},
-		{"retry", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.Retry.Attempts, m.Pos = 3, here
-		}, `matrix "m1" cannot retry yet`},
-		{"retry on", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.Retry.On, m.Pos = nil, here
-		}, `matrix "m1" cannot retry yet`},
-		{"max_errors", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.MaxErrors.Count, m.Pos = 1, here
-		}, `matrix "m1" cannot end at max_errors yet`},
-		{"fail_fast", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.FailFast, m.Pos = true, here
-		}, `matrix "m1" cannot fail fast yet`},
-		{"needs", func(s *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.Needs = []engine.Dependency{{Matrix: s.Matrices[1], Pos: here}}
-		}, `matrix "m1" cannot wait for matrix.m2 yet`},
-		{"after", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.After = []engine.Dependency{{Gate: &engine.Gate{Name: "g"}, Pos: here}}
-		}, `matrix "m1" cannot wait for gate.g yet`},
-		{"if", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) { m.If = dynamic }, `matrix "m1" cannot depend on a condition yet`},
-		{"if false", func(_ *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			m.If = &engine.Condition{Static: new(bool), Pos: here}
-		}, `matrix "m1" cannot depend on a condition yet`},
 		{"baseline", func(s *engine.Suite, m *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
 			m.Baseline, m.Pos = &engine.Baseline{Path: "old.json"}, here
 		}, `matrix "m1" cannot be compared with a baseline yet`},
-		{"suite's budget", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			s.Budget.Tokens, s.Pos = 1, here
-		}, `the budget of the suite cannot be kept yet`},
 		{"keep_artifacts", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
 			s.KeepArtifacts, s.Pos = engine.KeepAll, here
 		}, `keep_artifacts = "all" cannot be followed yet`},
-		{"gate", func(s *engine.Suite, _ *engine.Matrix, _ *engine.Case, _ *engine.Agent) {
-			s.Gates = append(s.Gates, &engine.Gate{Name: "g", If: true, Pos: here})
-		}, `gate "g" cannot decide yet`},
 	} {
 		s := full()
 		test.change(s, s.Matrices[0], s.Cases[0], s.Agents[0])
@@ -149,7 +114,9 @@ func TestUnsupported(t *testing.T) {
 // What a selection leaves out is not asked for.
 func TestUnsupportedIsSelected(t *testing.T) {
 	s := full()
-	s.Matrices[0].FailFast, s.Matrices[1].FailFast = true, true
+	for _, m := range s.Matrices {
+		m.Baseline = &engine.Baseline{Path: "old.json"}
+	}
 	s.Agents[1].Artifacts = []string{"*"} // only in the first matrix
 	p, diags := plan.New(s, nil, plan.Options{Select: plan.Selection{Matrices: []string{"m2"}}})
 	if diags.HasErrors() {
@@ -159,7 +126,7 @@ func TestUnsupportedIsSelected(t *testing.T) {
 	for _, d := range apply.Unsupported(p) {
 		got = append(got, d.Summary)
 	}
-	if diff := cmp.Diff([]string{`matrix "m2" cannot fail fast yet`}, got); diff != "" {
+	if diff := cmp.Diff([]string{`matrix "m2" cannot be compared with a baseline yet`}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

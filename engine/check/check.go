@@ -47,6 +47,7 @@ type Input struct {
 	Image    string                        // id of the pristine image
 	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of the workspace
 	Version  engine.Version
+	Origin   engine.Origin
 }
 
 // Places in a grading sandbox.
@@ -69,7 +70,7 @@ const (
 // check that cannot decide makes the outcome of the grade errored(check). The
 // error means that the sandbox or the world is at fault.
 func Run(ctx context.Context, d sandbox.Driver, in Input) (*engine.Grade, error) {
-	g := &engine.Grade{Key: in.Key, Version: in.Version, Began: time.Now().UTC()}
+	g := &engine.Grade{Key: in.Key, Version: in.Version, Origin: in.Origin, Began: time.Now().UTC()}
 	start := time.Now()
 	for _, c := range in.Trial.Case.Checks {
 		r := &runner{driver: d, in: in, check: c}

@@ -1,115 +1,290 @@
-// Package graph decides what runs next. It knows vertices, what each waits for
-// and which slots it takes, and nothing of what they do.
+// Package graph decides what runs next. It knows vertices, what each waits for,
+// what it takes and what it may spend, and nothing of what they do.
 //
-//	g, err := graph.New([]graph.Vertex{
-//		{ID: "image"},
-//		{ID: "run", Needs: []string{"image"}, Takes: []string{"trial"}},
-//	}, map[string]int{"trial": 4})
-//	graph.Walk(ctx, g, work, blocked)
+//	g, err := graph.New(graph.Config{
+//		Vertices: []graph.Vertex{
+//			{ID: "image"},
+//			{ID: "run", Needs: []string{"image"}, Takes: []graph.Claim{{"memory", 2 << 30}}},
+//		},
+//		Capacity: map[string]int64{"memory": 16 << 30},
+//	})
+//	graph.Walk(ctx, g, graph.Hooks{Do: work, Ended: record})
 //
-// A [Graph] is a pure state machine without a clock or a goroutine:
+// A [Graph] is a pure state machine that is told the time:
 //
-//	         needs done, slots free        Finish(ok)
-//	waiting ───────────────────────► running ─────────► done
-//	   │                                └────────────────► failed
-//	   └── a need failed ──► blocked (with the first cause)
+//	          all it waits for has ended,       Finish
+//	          claims fit, budget covers it
+//	waiting ──────────► ready ──────────► running ──────► ended
+//	   │                  │                 │    ▲
+//	   │                  │        Errored, │    │ its time has come
+//	   │                  │        tries    ▼    │
+//	   │                  │        left    again ┘
+//	   └──────────────────┴── a need failed, its scopes were closed, a budget or
+//	                          a breaker is at its end ──► ended
 //
-// [Walk] is the thin shell around it: one goroutine that owns the graph, and one
-// more for each vertex that runs. Equal graphs give equal orders of starting, as
-// long as vertices end in the same order.
+// Every vertex ends exactly once, with one [Status]. [Walk] is the thin shell
+// around it: one goroutine that owns the graph and has the clock, and one more
+// for each vertex that runs. Equal graphs give equal orders of starting, as long
+// as vertices end in the same order and at the same times.
 package graph
 
+// What decides, and where:
+//
+//	order.go    which of the ready vertices is first, and whether its claims fit
+//	budget.go   whether what it may spend is covered: whole rounds, or nothing
+//	scope.go    what ends early: closed scopes, deadlines, errors, fail fast
+//	breaker.go  which providers are given up
+//	retry.go    what is tried again, and when
+
 import (
-	"container/heap"
-	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"time"
 )
+
+// A Config says what there is to do, and with what.
+type Config struct {
+	Vertices []Vertex
+	Capacity map[string]int64    // what there is of a resource; without an entry it is unlimited
+	Machine  []string            // resources that are set aside for a large vertex which waits for them
+	Devices  map[string][]string // resources whose units have names; their number is the capacity
+	Scopes   []Scope
+	Accounts map[string]float64 // what may be spent; without an entry it is unlimited
+}
 
 // A Vertex is a piece of work.
 type Vertex struct {
 	ID    string
-	Needs []string // ids of vertices that must have succeeded
-	Takes []string // names of slots that it holds while it runs; a name may stand several times
+	Needs []string // all of them must be done
+	Any   []string // at least one of them must be done
+	After []string // all of them must have ended, in whatever way
+	Takes []Claim  // held while it runs, and not while it waits to be tried again
 	Rank  int      // lower ranks start first; among equals, the order of New decides
+
+	// Scopes can be closed. A vertex whose scopes are all closed does not start
+	// any more. One without a scope always has its turn, whatever is closed.
+	Scopes []string
+
+	// Tail says that the vertex completes what was begun: it is kept from starting
+	// only by a scope that also stops what runs.
+	Tail bool
+
+	// Counts says that the end of the vertex is that of a trial, which scopes
+	// count.
+	Counts bool
+
+	Round  string             // all vertices of a round that spend are begun, or none
+	Spends map[string]float64 // by account: what is set aside for a try; an entry of 0 is an unknown, for which a round waits until no other is open
+
+	Breaker string // the provider that it asks; empty for none
+	Retry   Retry
+	Seed    uint64 // of the jitter between tries
 }
+
+// A Claim is an amount of a resource.
+type Claim struct {
+	Name   string
+	Amount int64
+}
+
+// Status is how a vertex ended. The zero value is none.
+type Status int
+
+// The statuses, and what becomes of vertices that need one that has ended so.
+const (
+	Done      Status = iota + 1 // they can go on
+	Failed                      // they end as failed
+	Errored                     // they end as errored
+	Skipped                     // they end as skipped
+	Cancelled                   // they end as skipped
+)
+
+var statusNames = [...]string{"none", "done", "failed", "errored", "skipped", "cancelled"}
+
+func (s Status) String() string { return statusNames[s] }
+
+// A Report is what came of one try.
+type Report struct {
+	Status Status
+	Class  string             // of an error: what Retry.On and breakers look at
+	Spent  map[string]float64 // by account; what is set aside is spent where there is no entry
+	Reason string             // handed on to the end of the vertex, and of what needs it
+}
+
+// An Action is what has to be done: a [Start], a [Cancel], an [Again] or an [End].
+type Action interface{ action() }
+
+// Start says that a vertex runs from now on.
+type Start struct {
+	ID      string
+	Try     int                 // counts from 1
+	Devices map[string][]string // by resource: the units that it has
+}
+
+// Cancel says that a running vertex should end. It runs until Finish.
+type Cancel struct{ ID, Reason string }
+
+// Again says that a vertex has errored, and will be tried again.
+type Again struct {
+	ID  string
+	Try int           // the one that has errored
+	At  time.Duration // when the next one may start
+}
+
+// End says how a vertex ended. There is exactly one for each.
+type End struct {
+	ID     string
+	Status Status
+	Tries  int    // how often it ran
+	Reason string // of the report; or what closed its scopes, "budget", or the class that opened its breaker
+	Cause  string // the vertex or breaker that is to blame, if it is not this one; never a chain
+}
+
+func (Start) action()  {}
+func (Cancel) action() {}
+func (Again) action()  {}
+func (End) action()    {}
 
 // A Graph is the state of all vertices. It is not safe for concurrent use.
 type Graph struct {
 	vertices []vertex
 	index    map[string]int
-	queues   []*queue          // ready vertices, by the slots that they take
-	byTakes  map[string]*queue // the same, by the joined names
-	free     map[string]int    // slots by name; a name that is not in it has no bound
+	left     int // vertices that have not ended
 	running  int
+	now      time.Duration
+	out      []Action // what Next will say
+
+	order
+	budgets
+	scopes
+	breakers map[string]*breaker
+	again    []int // errored vertices that wait for their next try
 }
+
+type state int
+
+const (
+	waiting state = iota
+	ready         // all it waits for has ended; in a queue, or in a round that is not admitted
+	running
+	paused // waits for its next try
+	ended
+)
 
 type vertex struct {
 	Vertex
-	waiting int   // needs that are not done
-	then    []int // vertices that need this one
-	ended   bool  // done, failed or blocked
-	started bool
+	state    state
+	left     int // what it still waits for; all of Any together count as one
+	any      int // vertices of Any that may still be done
+	met      bool
+	then     []edge
+	tries    int
+	due      time.Duration // of the next try
+	reserved bool          // its spending is set aside
+	held     map[string][]string
+	queue    *queue
+	round    *round
+	accounts []spending
+	scopes   []*scope
+	breaker  *breaker
 }
 
-// New makes a graph. Slots without an entry are unlimited. It reports an id that
-// is there twice, a need that is not there, and a cycle.
-func New(vertices []Vertex, slots map[string]int) (*Graph, error) {
-	g := &Graph{index: make(map[string]int, len(vertices)), free: map[string]int{}, byTakes: map[string]*queue{}}
-	for name, n := range slots {
-		if n < 1 {
-			return nil, fmt.Errorf("graph: slot %q has a capacity of %d", name, n)
-		}
-		g.free[name] = n
+type edgeKind uint8
+
+const (
+	needs edgeKind = iota
+	anyOf
+	after
+)
+
+type edge struct {
+	to   int
+	kind edgeKind
+}
+
+// New makes a graph. It reports an id that is there twice, an edge to nowhere, a
+// cycle, a claim for more than there is, and a scope that is not there.
+func New(c Config) (*Graph, error) {
+	g := &Graph{index: make(map[string]int, len(c.Vertices)), breakers: map[string]*breaker{}, left: len(c.Vertices)}
+	g.order.init(c)
+	if err := g.scopes.init(c.Scopes); err != nil {
+		return nil, err
 	}
-	for i, v := range vertices {
+	g.budgets.init(c.Accounts)
+	g.vertices = make([]vertex, len(c.Vertices))
+	for i, v := range c.Vertices {
 		if _, ok := g.index[v.ID]; ok {
 			return nil, fmt.Errorf("graph: vertex %q twice", v.ID)
 		}
 		g.index[v.ID] = i
-		g.vertices = append(g.vertices, vertex{Vertex: v, waiting: len(v.Needs)})
+		g.vertices[i].Vertex = v
 	}
-	for i, v := range vertices {
-		if !g.fits(v.Takes) {
-			return nil, fmt.Errorf("graph: vertex %q takes more slots than there are", v.ID)
-		}
-		for _, need := range v.Needs {
-			n, ok := g.index[need]
-			if !ok {
-				return nil, fmt.Errorf("graph: vertex %q needs %q, which is not there", v.ID, need)
-			}
-			g.vertices[n].then = append(g.vertices[n].then, i)
+	for i := range g.vertices {
+		if err := g.connect(i); err != nil {
+			return nil, err
 		}
 	}
+	g.sortRounds()
 	if err := g.checkCycles(); err != nil {
 		return nil, err
 	}
 	for i := range g.vertices {
-		if g.vertices[i].waiting == 0 {
-			g.push(i)
+		if g.vertices[i].left == 0 {
+			g.makeReady(i)
 		}
 	}
 	return g, nil
 }
 
+// connect makes what a vertex names by name.
+func (g *Graph) connect(i int) error {
+	v := &g.vertices[i]
+	for _, list := range []struct {
+		kind edgeKind
+		ids  []string
+	}{{needs, v.Needs}, {anyOf, v.Any}, {after, v.After}} {
+		for _, id := range list.ids {
+			from, ok := g.index[id]
+			if !ok {
+				return fmt.Errorf("graph: vertex %q waits for %q, which is not there", v.ID, id)
+			}
+			g.vertices[from].then = append(g.vertices[from].then, edge{i, list.kind})
+		}
+	}
+	v.left, v.any = len(v.Needs)+len(v.After)+min(1, len(v.Any)), len(v.Any)
+	if err := g.order.add(v); err != nil {
+		return err
+	}
+	if err := g.scopes.add(v); err != nil {
+		return err
+	}
+	g.budgets.add(v, i)
+	if v.Breaker != "" {
+		if g.breakers[v.Breaker] == nil {
+			g.breakers[v.Breaker] = &breaker{name: v.Breaker}
+		}
+		v.breaker = g.breakers[v.Breaker]
+	}
+	return nil
+}
+
 // checkCycles removes vertices in topological order; what stays is in a cycle.
 func (g *Graph) checkCycles() error {
-	waiting := make([]int, len(g.vertices))
+	in := make([]int, len(g.vertices))
 	var free []int
 	for i := range g.vertices {
-		if waiting[i] = g.vertices[i].waiting; waiting[i] == 0 {
+		v := &g.vertices[i]
+		if in[i] = len(v.Needs) + len(v.Any) + len(v.After); in[i] == 0 {
 			free = append(free, i)
 		}
 	}
 	for n := 0; n < len(free); n++ {
-		for _, t := range g.vertices[free[n]].then {
-			if waiting[t]--; waiting[t] == 0 {
-				free = append(free, t)
+		for _, e := range g.vertices[free[n]].then {
+			if in[e.to]--; in[e.to] == 0 {
+				free = append(free, e.to)
 			}
 		}
 	}
-	for i, n := range waiting {
+	for i, n := range in {
 		if n > 0 {
 			return fmt.Errorf("graph: vertex %q waits for itself", g.vertices[i].ID)
 		}
@@ -117,163 +292,112 @@ func (g *Graph) checkCycles() error {
 	return nil
 }
 
-// Start gives the next vertex that can run, and marks it as running. It is not
-// ok if none can: all have ended, or wait for one that runs.
-func (g *Graph) Start() (id string, ok bool) {
-	// Only the first of each queue has to be looked at: those behind it take
-	// the same slots, and would not fit either.
-	var best *queue
-	for _, q := range g.queues {
-		if q.Len() > 0 && g.fits(q.takes) && (best == nil || g.before(q.items[0], best.items[0])) {
-			best = q
-		}
-	}
-	if best == nil {
-		return "", false
-	}
-	v := &g.vertices[heap.Pop(best).(int)]
-	for _, name := range v.Takes {
-		g.move(name, -1)
-	}
-	v.started = true
-	g.running++
-	return v.ID, true
+// Next says what has to be done now, which never is to be later than before. It
+// starts all that can start.
+func (g *Graph) Next(now time.Duration) []Action {
+	g.now = max(g.now, now)
+	g.closeLate()
+	g.wakePaused()
+	g.admit()
+	g.startAll()
+	out := g.out
+	g.out = nil
+	return out
 }
 
-func (g *Graph) fits(names []string) bool {
-	for i, name := range names {
-		n, bounded := g.free[name]
-		for _, other := range names[:i] {
-			if other == name {
-				n--
-			}
-		}
-		if bounded && n <= 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (g *Graph) move(name string, by int) {
-	if _, bounded := g.free[name]; bounded {
-		g.free[name] += by
-	}
-}
-
-// push makes a vertex ready.
-func (g *Graph) push(i int) {
-	v := &g.vertices[i]
-	kind := strings.Join(v.Takes, "\x00")
-	q := g.byTakes[kind]
-	if q == nil {
-		q = &queue{g: g, takes: v.Takes}
-		g.byTakes[kind] = q
-		g.queues = append(g.queues, q)
-	}
-	heap.Push(q, i)
-}
-
-// before is the order in which ready vertices start.
-func (g *Graph) before(x, y int) bool {
-	if rx, ry := g.vertices[x].Rank, g.vertices[y].Rank; rx != ry {
-		return rx < ry
-	}
-	return x < y
-}
-
-// Finish ends a vertex that runs. If it did not succeed, all that need it,
-// directly or not, can never run: they are returned, in the order of New.
-func (g *Graph) Finish(id string, ok bool) (blocked []string) {
-	i, known := g.index[id]
-	if !known || !g.vertices[i].started || g.vertices[i].ended {
-		panic(fmt.Sprintf("graph: vertex %q ended without running", id))
-	}
-	v := &g.vertices[i]
-	v.ended = true
-	g.running--
-	for _, name := range v.Takes {
-		g.move(name, +1)
-	}
-	if !ok {
-		return g.block(i)
-	}
-	for _, t := range v.then {
-		next := &g.vertices[t]
-		if next.waiting--; next.waiting == 0 && !next.ended {
-			g.push(t)
-		}
-	}
-	return nil
-}
-
-// block ends all that depend on a failed vertex.
-func (g *Graph) block(i int) (blocked []string) {
-	var hit []int
-	for todo := []int{i}; len(todo) > 0; todo = todo[1:] {
-		for _, t := range g.vertices[todo[0]].then {
-			if !g.vertices[t].ended {
-				g.vertices[t].ended = true
-				hit = append(hit, t)
-				todo = append(todo, t)
-			}
-		}
-	}
-	slices.Sort(hit)
-	for _, t := range hit {
-		blocked = append(blocked, g.vertices[t].ID)
-	}
-	return blocked
-}
+// Over reports whether every vertex has ended.
+func (g *Graph) Over() bool { return g.left == 0 }
 
 // Running is the number of vertices that run.
 func (g *Graph) Running() int { return g.running }
 
-// A queue holds ready vertices that take the same slots.
-type queue struct {
-	g     *Graph
-	takes []string
-	items []int
-}
-
-func (q *queue) Len() int           { return len(q.items) }
-func (q *queue) Less(a, b int) bool { return q.g.before(q.items[a], q.items[b]) }
-func (q *queue) Swap(a, b int)      { q.items[a], q.items[b] = q.items[b], q.items[a] }
-
-// Push is for package heap.
-func (q *queue) Push(x any) { q.items = append(q.items, x.(int)) }
-
-// Pop is for package heap.
-func (q *queue) Pop() any {
-	last := q.items[len(q.items)-1]
-	q.items = q.items[:len(q.items)-1]
-	return last
-}
-
-// Walk runs a graph to its end. It calls work for each vertex in a goroutine of
-// its own, and blocked for each vertex that can never run, with the one that is
-// to blame. When ctx ends, nothing more is started; Walk returns when all that
-// was started has ended, whether or not work heeds the context.
-func Walk(ctx context.Context, g *Graph, work func(ctx context.Context, id string) bool, blocked func(id, cause string)) {
-	type end struct {
-		id string
-		ok bool
+// Finish takes the report of a vertex that runs. What follows from it is said by
+// Next.
+func (g *Graph) Finish(id string, r Report, now time.Duration) {
+	g.now = max(g.now, now)
+	i, known := g.index[id]
+	if !known || g.vertices[i].state != running {
+		panic(fmt.Sprintf("graph: vertex %q ended without running", id))
 	}
-	ends := make(chan end)
-	for {
-		for ctx.Err() == nil {
-			id, ok := g.Start()
-			if !ok {
-				break
+	v := &g.vertices[i]
+	g.running--
+	g.release(v)
+	g.settle(v, r.Spent)
+	if v.breaker != nil {
+		g.observe(v.breaker, r)
+	}
+	if g.tryAgain(i, r) {
+		return
+	}
+	g.end(i, r.Status, r.Reason, "")
+}
+
+// end ends a vertex, and with it those that it keeps from ever starting.
+func (g *Graph) end(i int, s Status, reason, cause string) {
+	type fate struct {
+		i             int
+		status        Status
+		reason, cause string
+	}
+	for todo := []fate{{i, s, reason, cause}}; len(todo) > 0; todo = todo[1:] {
+		f := todo[0]
+		v := &g.vertices[f.i]
+		if v.state == ended {
+			continue
+		}
+		if v.round != nil && v.state == waiting {
+			v.round.left--
+		}
+		v.state = ended
+		g.left--
+		g.unreserve(v)
+		g.out = append(g.out, End{v.ID, f.status, v.tries, f.reason, f.cause})
+		if v.Counts {
+			g.count(v, f.status)
+		}
+		blame := f.cause
+		if blame == "" {
+			blame = v.ID
+		}
+		status := f.status
+		if status == Cancelled {
+			status = Skipped // they never ran
+		}
+		for _, e := range v.then {
+			if g.pass(e, status == Done) {
+				todo = append(todo, fate{e.to, status, f.reason, blame})
 			}
-			go func() { ends <- end{id, work(ctx, id)} }()
-		}
-		if g.Running() == 0 {
-			return
-		}
-		e := <-ends
-		for _, id := range g.Finish(e.id, e.ok) {
-			blocked(id, e.id)
 		}
 	}
+}
+
+// pass tells a vertex that one that it waits for has ended, and reports whether
+// it can never start for that.
+func (g *Graph) pass(e edge, done bool) (blocked bool) {
+	v := &g.vertices[e.to]
+	if v.state != waiting {
+		return false
+	}
+	switch e.kind {
+	case needs:
+		if !done {
+			return true
+		}
+		v.left--
+	case after:
+		v.left--
+	case anyOf:
+		v.any--
+		switch {
+		case done && !v.met:
+			v.met = true
+			v.left--
+		case v.any == 0 && !v.met:
+			return true
+		}
+	}
+	if v.left == 0 {
+		g.makeReady(e.to)
+	}
+	return false
 }

@@ -2,166 +2,128 @@ package graph_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-
-	"pgregory.net/rapid"
+	"testing/synctest"
+	"time"
 
 	"github.com/ml-dev-bench/bench/engine/graph"
 )
 
-// drawGraph draws an acyclic graph: needs only point backwards.
-func drawGraph(t *rapid.T) ([]graph.Vertex, map[string]int) {
-	slots := map[string]int{"a": rapid.IntRange(1, 3).Draw(t, "a"), "b": rapid.IntRange(1, 2).Draw(t, "b")}
-	var vs []graph.Vertex
-	for i := range rapid.IntRange(1, 30).Draw(t, "n") {
-		v := graph.Vertex{ID: fmt.Sprint("v", i), Rank: rapid.IntRange(0, 2).Draw(t, "rank")}
-		for j := range i {
-			if rapid.IntRange(0, 5).Draw(t, "edge") == 0 {
-				v.Needs = append(v.Needs, fmt.Sprint("v", j))
-			}
+func TestNewRefuses(t *testing.T) {
+	for want, vs := range map[string][]graph.Vertex{
+		`vertex "a" twice`:                  {{ID: "a"}, {ID: "a"}},
+		`waits for "b", which is not there`: {{ID: "a", Needs: []string{"b"}}},
+		"waits for itself":                  {{ID: "a", After: []string{"b"}}, {ID: "b", Any: []string{"a"}}},
+		"takes 2 of slot, and there is 1":   {{ID: "a", Takes: []graph.Claim{{Name: "slot", Amount: 2}}}},
+		`in scope "m", which is not there`:  {{ID: "a", Scopes: []string{"m"}}},
+	} {
+		_, err := graph.New(graph.Config{Vertices: vs, Capacity: map[string]int64{"slot": 1}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
 		}
-		for _, s := range []string{"a", "a", "b", "unbounded"} {
-			if rapid.Bool().Draw(t, s) && (s != "a" || !slices.Contains(v.Takes, s) || slots[s] > 1) {
-				v.Takes = append(v.Takes, s)
-			}
-		}
-		vs = append(vs, v)
 	}
-	return vs, slots
 }
 
-// Every schedule respects every edge and every slot, and every vertex ends in
-// exactly one way, whatever the order in which work ends.
-func TestSchedules(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		vs, slots := drawGraph(t)
-		g, err := graph.New(vs, slots)
+// The walk keeps the time: tries wait, deadlines stop, and a context that ends
+// closes everything.
+func TestWalk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var log []string
+		note := func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, fmt.Sprintf(format, args...))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		began := time.Now()
+		g, err := graph.New(graph.Config{
+			Scopes: []graph.Scope{{Name: "slow", Deadline: time.Minute}, {Name: "m"}},
+			Vertices: []graph.Vertex{
+				{ID: "flaky", Scopes: []string{"m"}, Retry: graph.Retry{Attempts: 2, On: []string{"sandbox"}, Backoff: 8 * time.Second}},
+				{ID: "slow", Scopes: []string{"slow"}},
+				{ID: "long", Scopes: []string{"m"}},
+				{ID: "never", Scopes: []string{"m"}, Needs: []string{"long"}},
+				{ID: "last", After: []string{"never", "long", "slow"}},
+			},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		byID := map[string]graph.Vertex{}
-		for _, v := range vs {
-			byID[v.ID] = v
+		time.AfterFunc(2*time.Minute, cancel)
+		graph.Walk(ctx, g, graph.Hooks{
+			Do: func(ctx context.Context, s graph.Start) graph.Report {
+				switch s.ID {
+				case "flaky":
+					if s.Try == 1 {
+						return graph.Report{Status: graph.Errored, Class: "sandbox"}
+					}
+				case "slow", "long":
+					<-ctx.Done()
+					var stopped *graph.Stopped
+					if !errors.As(context.Cause(ctx), &stopped) {
+						t.Errorf("%s: stopped by %v", s.ID, context.Cause(ctx))
+					}
+					return graph.Report{Status: graph.Cancelled, Reason: stopped.Reason}
+				}
+				return graph.Report{Status: graph.Done}
+			},
+			Again: func(a graph.Again) { note("again %s", a.ID) },
+			Ended: func(e graph.End) {
+				note("%s %v %s after %v", e.ID, e.Status, e.Reason, time.Since(began).Round(time.Second))
+			},
+		})
+		want := []string{
+			"again flaky", "flaky done  after 6s", "slow cancelled deadline after 1m0s",
+			"long cancelled signal after 2m0s", "never skipped signal after 2m0s", "last done  after 2m0s",
 		}
-		end := map[string]string{}
-		var running []string
-		used := map[string]int{}
-		for len(end) < len(vs) {
-			for {
-				id, ok := g.Start()
-				if !ok {
-					break
-				}
-				for _, need := range byID[id].Needs {
-					if end[need] != "done" {
-						t.Fatalf("%s started while %s is %q", id, need, end[need])
-					}
-				}
-				for _, s := range byID[id].Takes {
-					if used[s]++; s != "unbounded" && used[s] > slots[s] {
-						t.Fatalf("%d vertices hold slot %s", used[s], s)
-					}
-				}
-				running = append(running, id)
-			}
-			if len(running) == 0 {
-				t.Fatalf("stuck with %d of %d ended", len(end), len(vs))
-			}
-			i := rapid.IntRange(0, len(running)-1).Draw(t, "ends")
-			id := running[i]
-			running = slices.Delete(running, i, i+1)
-			ok := rapid.IntRange(0, 4).Draw(t, "ok") > 0
-			for _, s := range byID[id].Takes {
-				used[s]--
-			}
-			blocked := g.Finish(id, ok)
-			if ok && len(blocked) > 0 {
-				t.Fatalf("%s succeeded and blocked %v", id, blocked)
-			}
-			for _, b := range append(blocked, id) {
-				if end[b] != "" {
-					t.Fatalf("%s ended twice", b)
-				}
-				end[b] = map[bool]string{true: "done", false: "failed"}[ok]
-			}
+		if !slices.Equal(log, want) {
+			t.Errorf("got %q\nwant %q", log, want)
 		}
 	})
 }
 
-func TestMalformed(t *testing.T) {
-	for _, test := range []struct {
-		name, want string
-		vertices   []graph.Vertex
-		slots      map[string]int
-	}{
-		{"twice", `vertex "a" twice`, []graph.Vertex{{ID: "a"}, {ID: "a"}}, nil},
-		{"missing", `needs "b", which is not there`, []graph.Vertex{{ID: "a", Needs: []string{"b"}}}, nil},
-		{"cycle", "waits for itself", []graph.Vertex{{ID: "a", Needs: []string{"b"}}, {ID: "b", Needs: []string{"a"}}}, nil},
-		{"too much", "takes more slots", []graph.Vertex{{ID: "a", Takes: []string{"cpu", "cpu"}}}, map[string]int{"cpu": 1}},
-		{"no slot", "capacity of 0", nil, map[string]int{"x": 0}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, err := graph.New(test.vertices, test.slots)
-			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got error %v, want one with %q", err, test.want)
+// BenchmarkWalk is what the scheduler itself costs a vertex: images, runs, checks
+// and a matrix, with claims, rounds and a budget.
+func BenchmarkWalk(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				g, err := graph.New(large(n))
+				if err != nil {
+					b.Fatal(err)
+				}
+				graph.Walk(b.Context(), g, graph.Hooks{Do: func(context.Context, graph.Start) graph.Report {
+					return graph.Report{Status: graph.Done}
+				}})
 			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/vertex")
 		})
 	}
 }
 
-func TestWalk(t *testing.T) {
-	vs := []graph.Vertex{{ID: "image"}, {ID: "bad", Needs: []string{"image"}}, {ID: "after", Needs: []string{"bad"}}, {ID: "last", Needs: []string{"after"}}, {ID: "good", Needs: []string{"image"}}}
-	g, err := graph.New(vs, nil)
-	if err != nil {
-		t.Fatal(err)
+func large(n int) graph.Config {
+	c := graph.Config{
+		Capacity: map[string]int64{"trial": 64, "cpu": 64_000, "memory": 1 << 40},
+		Machine:  []string{"cpu", "memory"},
+		Scopes:   []graph.Scope{{Name: "m"}},
+		Accounts: map[string]float64{"usd": float64(n)},
+		Vertices: []graph.Vertex{{ID: "image", Scopes: []string{"m"}}},
 	}
-	var mu sync.Mutex
-	var log []string
-	note := func(format string, args ...any) {
-		mu.Lock()
-		defer mu.Unlock()
-		log = append(log, fmt.Sprintf(format, args...))
+	matrix := graph.Vertex{ID: "matrix"}
+	for i := range n / 2 {
+		run, check := fmt.Sprint("run:", i), fmt.Sprint("check:", i)
+		takes := []graph.Claim{{Name: "trial", Amount: 1}, {Name: "cpu", Amount: int64(1000 + i%4*500)}, {Name: "memory", Amount: 1 << 30}}
+		c.Vertices = append(c.Vertices,
+			graph.Vertex{ID: run, Needs: []string{"image"}, Takes: takes, Rank: 2, Scopes: []string{"m"}, Round: fmt.Sprint(i / 30), Spends: map[string]float64{"usd": 1}},
+			graph.Vertex{ID: check, Needs: []string{run}, Takes: takes, Rank: 1, Scopes: []string{"m"}, Counts: true})
+		matrix.After = append(matrix.After, run, check)
 	}
-	graph.Walk(t.Context(), g,
-		func(_ context.Context, id string) bool { note("ran %s", id); return id != "bad" },
-		func(id, cause string) { note("blocked %s by %s", id, cause) })
-	slices.Sort(log)
-	want := []string{"blocked after by bad", "blocked last by bad", "ran bad", "ran good", "ran image"}
-	if !slices.Equal(log, want) {
-		t.Errorf("got %q, want %q", log, want)
-	}
-}
-
-// A context that ends stops the starting, and Walk still waits for what runs.
-func TestWalkStops(t *testing.T) {
-	g, err := graph.New([]graph.Vertex{{ID: "first"}, {ID: "second", Needs: []string{"first"}}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ran := []string{}
-	graph.Walk(ctx, g, func(_ context.Context, id string) bool { cancel(); ran = append(ran, id); return true }, func(string, string) { t.Error("blocked") })
-	if !slices.Equal(ran, []string{"first"}) {
-		t.Errorf("ran %q", ran)
-	}
-}
-
-func BenchmarkWalk(b *testing.B) {
-	var vs []graph.Vertex
-	for i := range 50_000 {
-		run := fmt.Sprint("run", i)
-		vs = append(vs, graph.Vertex{ID: run, Takes: []string{"trial"}, Rank: 1}, graph.Vertex{ID: "check" + run, Needs: []string{run}, Takes: []string{"trial"}})
-	}
-	for b.Loop() {
-		g, err := graph.New(vs, map[string]int{"trial": 8})
-		if err != nil {
-			b.Fatal(err)
-		}
-		graph.Walk(b.Context(), g, func(context.Context, string) bool { return true }, nil)
-	}
-	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/float64(len(vs)), "µs/vertex")
+	c.Vertices = append(c.Vertices, matrix)
+	return c
 }

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/reporters"
+	"github.com/ml-dev-bench/bench/reporters/terminal"
+)
+
+// execute carries out a plan, and writes the reports of what came of it. It needs
+// an engine only if there is work.
+func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
+	p := f.lower(w.plan)
+	run := &engine.Run{Plan: p, Version: thisVersion(), Began: time.Now().UTC()}
+	o := apply.Options{
+		Store: w.results, Judge: newJudge(w.session, p), Parallel: parallel(p.Suite.Parallel, f.parallel), Version: run.Version, Kill: s.kill,
+	}
+	sandboxes := ""
+	if len(p.Steps) > 0 {
+		if err := w.results.Room(roomToStart); err != nil {
+			return nil, cannot(err)
+		}
+		driver, err := a.openDriver(s, w)
+		if err != nil {
+			return nil, err
+		}
+		defer driver.Close()
+		defer a.evict(s.ctx, driver)
+		host := driver.Host()
+		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory}
+		sandboxes = "docker " + host.Engine
+	}
+	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)
+	o.Origin = run.Origin
+	j := a.newRecorder(run, w.results.Runs())
+	defer j.close()
+	show := newProgress(a, p)
+	defer show.stop()
+	o.Observe = func(e apply.Event) {
+		j.observe(e)
+		show.observe(e)
+	}
+	run.Results, run.Gates = apply.Run(s.ctx, p, o)
+	run.Ended = time.Now().UTC()
+	run.Exit = exitOf(run.Results, run.Gates, signalOf(s.ctx), late(run), f.failOn)
+	var err error
+	if !s.killed() {
+		err = a.report(run, j)
+	}
+	j.ended(run.Exit)
+	if err != nil {
+		return nil, cannot(err)
+	}
+	return run, nil
+}
+
+// evict removes images that bench has built and not used for long, once they take
+// more than they may. Those of this run stay.
+func (a *app) evict(ctx context.Context, driver *docker.Driver) {
+	budget, err := diskBudget()
+	if err == nil {
+		var removed []docker.Thing
+		removed, err = driver.Evict(ctx, budget, nil)
+		for _, t := range removed {
+			fmt.Fprintf(a.stderr, "removed image %s, which has not been used for long\n", t.Name)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		a.complain("old images are left where they are: " + err.Error())
+	}
+}
+
+// roomToStart is what must be free where results are stored before anything
+// starts, in bytes.
+const roomToStart = 2 << 20
+
+// openDriver opens the engine for a plan.
+func (a *app) openDriver(s *stages, w *work) (*docker.Driver, error) {
+	driver, err := openEngine(s.ctx)
+	if signal := signalOf(s.ctx); err != nil && signal != 0 {
+		return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := a.show(w.sources, tooLarge(w.plan, driver.Host())); err != nil {
+		return nil, errors.Join(err, driver.Close())
+	}
+	return driver, nil
+}
+
+// lower gives the plan with the budgets of the flags, where they are lower than
+// those of the file.
+func (f *applyFlags) lower(p *engine.Plan) *engine.Plan {
+	suite := *p.Suite
+	if f.budgetCost > 0 && (suite.Budget.Cost == 0 || f.budgetCost < suite.Budget.Cost) {
+		suite.Budget.Cost = f.budgetCost
+	}
+	if f.budgetTime > 0 && (suite.Budget.WallClock == 0 || f.budgetTime < suite.Budget.WallClock) {
+		suite.Budget.WallClock = f.budgetTime
+	}
+	out := *p
+	out.Suite = &suite
+	return &out
+}
+
+// ownFiles are what bench itself writes below the root: no sources.
+func ownFiles(s *engine.Suite) []string {
+	own := []string{s.ResultsDir}
+	for _, r := range s.Reports {
+		own = append(own, r.Path)
+	}
+	return own
+}
+
+// late reports whether the wall clock of the suite's budget has ended a run.
+func late(run *engine.Run) bool {
+	limit := run.Plan.Suite.Budget.WallClock
+	if limit == 0 || run.Ended.Sub(run.Began) < limit {
+		return false
+	}
+	for _, r := range run.Results {
+		if r.Outcome.Reason == engine.ReasonDeadline || r.Outcome.Reason == engine.ReasonBudget {
+			return true
+		}
+	}
+	return false
+}
+
+// report writes the summary and all reports of the suite.
+func (a *app) report(run *engine.Run, j *recorder) error {
+	if err := (terminal.Summary{Color: a.useColor(a.stdout)}).Report(a.stdout, run); err != nil {
+		return err
+	}
+	var all error
+	for _, r := range run.Plan.Suite.Reports {
+		file := inRoot(run.Plan.Suite, r.Path)
+		err := writeFile(file, func(w io.Writer) error {
+			return reporterOf(r).Report(w, reporters.Select(run, r.Matrices))
+		})
+		if err == nil {
+			j.wrote(r, file)
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
