@@ -34,6 +34,10 @@ test: docker ## Run all tests, with Docker and every case
 	$(GO) test $(RACE) -run '^$$' ./... >/dev/null
 	$(GO) test $(RACE) -count 1 -p 1 -timeout 80m ./...
 
+.PHONY: torture
+torture: docker ## Injure bench a few hundred times, and look whether anything was lost
+	BENCH_TORTURE=long $(GO) test -count 1 -timeout 80m -v -run '^TestTorture$$' ./cmd/bench
+
 .PHONY: lint
 lint: $(LINT) ## Run the linters, and check the layout of Go and benchfiles
 	@test -z "$$(gofmt -l .)" || { echo "gofmt differs:"; gofmt -l .; exit 1; }
