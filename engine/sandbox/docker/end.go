@@ -87,10 +87,30 @@ func (b *box) kill(c *command) {
 	if c.User.UID != 0 && b.killed(c) {
 		return
 	}
+	b.started(c)
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
 	if b.Freeze(ctx) != nil {
 		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
+	}
+}
+
+// started waits until the engine has started a command. One that it has not begun
+// to start looks as if it never would be; so it is waited for, but not as long.
+func (b *box) started(c *command) {
+	ctx, cancel := context.WithTimeout(context.Background(), startWait)
+	defer cancel()
+	begun := time.Now()
+	for {
+		state, err := b.client.ExecInspect(ctx, c.id, client.ExecInspectOptions{})
+		if err != nil || state.PID != 0 || !state.Running && time.Since(begun) > killWait {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
 }
 

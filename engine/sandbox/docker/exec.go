@@ -84,7 +84,11 @@ func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
 			return sandbox.Exit{}, wrap("waiting for a command", err)
 		}
 		if !state.Running {
-			return sandbox.Exit{Code: state.ExitCode}, b.alive(ctx)
+			err := b.alive(ctx)
+			if err == nil && state.ExitCode >= exitSignalled {
+				err = b.survived(ctx)
+			}
+			return sandbox.Exit{Code: state.ExitCode}, err
 		}
 		select {
 		case <-ctx.Done():
@@ -100,11 +104,51 @@ func (b *box) alive(ctx context.Context) error {
 	c, err := b.client.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
 	switch {
 	case gone(err), err == nil && (c.Container.State == nil || !c.Container.State.Running):
-		return errors.New("the container died while a command ran in it")
+		return errDied
 	case err != nil:
 		return wrap("inspecting a sandbox", err)
 	}
 	return nil
+}
+
+// exitSignalled is the lowest status of a command that a signal has ended.
+const exitSignalled = 128
+
+// errDied is that a container ended while a command ran in it.
+var errDied = errors.New("the container died while a command ran in it")
+
+// survived makes sure that it was not the end of the container that killed a
+// command. The engine may not know of it yet, and would even copy files out; but
+// the kernel kills the commands of a container only once its first process is
+// ending, and lets nothing more start in it from then on.
+func (b *box) survived(ctx context.Context) error {
+	starting, cancel := context.WithTimeout(ctx, startWait)
+	defer cancel()
+	exec, err := b.client.ExecCreate(starting, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", ":"}, User: "0:0"})
+	if err == nil {
+		_, err = b.client.ExecStart(starting, exec.ID, client.ExecStartOptions{Detach: true})
+	}
+	for err == nil {
+		var state client.ExecInspectResult
+		if state, err = b.client.ExecInspect(starting, exec.ID, client.ExecInspectOptions{}); err != nil || !state.Running {
+			if err == nil && state.ExitCode != 0 {
+				err = errDied
+			}
+			break
+		}
+		select {
+		case <-starting.Done():
+			err = starting.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(wrap("", err), sandbox.ErrUnavailable):
+		return wrap("inspecting a sandbox", err)
+	}
+	return errDied
 }
 
 func userSpec(u engine.User) string { return fmt.Sprintf("%d:%d", u.UID, u.GID) }
