@@ -22,10 +22,12 @@ func NewID(now time.Time) string {
 	return now.UTC().Format("20060102T150405.000Z") + "-" + hex.EncodeToString(suffix[:])
 }
 
-// A Writer adds to the journal of one run. It can be used by many goroutines.
+// A Writer adds to the journal of one run. It can be used by many goroutines. It
+// holds no file open between two events, so that a disk can be taken away in the
+// meantime.
 type Writer struct {
 	mu     sync.Mutex
-	file   *os.File
+	path   string
 	size   int64 // of all whole lines
 	seq    int
 	broken error // what stands in the file is not known any more
@@ -37,15 +39,15 @@ func Create(dir, id string) (*Writer, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("the journal of run %s: %w", id, err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, id+extension), os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(filepath.Join(dir, id+extension), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("the journal of run %s: %w", id, err)
 	}
-	return &Writer{file: file}, nil
+	return &Writer{path: file.Name()}, file.Close()
 }
 
 // Path is where the journal lies.
-func (w *Writer) Path() string { return w.file.Name() }
+func (w *Writer) Path() string { return w.path }
 
 // Write adds an event, by one call of the system. Events that say what a trial or
 // the run came to are on the disk when it returns: there is one of them for
@@ -61,8 +63,13 @@ func (w *Writer) Write(e Event, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.file.Write(line); err != nil {
-		if undo := w.file.Truncate(w.size); undo != nil {
+	file, err := os.OpenFile(w.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if _, err := file.Write(line); err != nil {
+		if undo := file.Truncate(w.size); undo != nil {
 			w.broken = errors.Join(err, undo)
 		}
 		return err
@@ -71,16 +78,19 @@ func (w *Writer) Write(e Event, at time.Time) error {
 	w.seq++
 	switch e.(type) {
 	case TrialEnded, RunEnded:
-		return w.file.Sync()
+		return file.Sync()
 	}
 	return nil
 }
 
-// Close ends the journal.
+// Close ends the journal: nothing more can be written.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.file.Close()
+	if w.broken == nil {
+		w.broken = os.ErrClosed
+	}
+	return nil
 }
 
 // Load reads the journal of a run.
