@@ -10,7 +10,8 @@
 //	attempt, err := draft.Commit(attempt)        // renamed into place: stored, or not
 //
 // The layout, of which every directory below trials appears by one rename and
-// is never changed afterwards, except that gradings are added to an attempt:
+// is never changed afterwards, except that gradings are added to an attempt, and a
+// note where its snapshot was removed or is damaged (see snapshots.go):
 //
 //	.bench/
 //	  bench.json                           the version of this layout
