@@ -74,6 +74,16 @@ type Spec struct {
 	// Files writes what the sandbox starts with: a tar stream whose names are
 	// relative to "/".
 	Files func(io.Writer) error
+
+	// Volumes are shown in it. Nobody can write to them, not even root.
+	Volumes []Volume
+}
+
+// A Volume is a directory that many sandboxes share, such as a data set.
+type Volume struct {
+	Key    string                // of what is in it: volumes with equal keys are equal
+	Target string                // absolute path in the sandbox
+	Files  func(io.Writer) error // writes a tar stream whose names are relative to the target; not called if the driver has the volume
 }
 
 // A Cmd is a command to be run in a sandbox.

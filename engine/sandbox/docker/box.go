@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 	tc "github.com/testcontainers/testcontainers-go"
 
@@ -38,8 +39,12 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
+	mounts, err := d.mounts(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
 	b := &box{Driver: d}
-	c, err := d.create(ctx, spec)
+	c, err := d.create(ctx, spec, mounts)
 	if c != nil {
 		b.id = c.GetContainerID()
 	}
@@ -51,7 +56,7 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err != nil {
 		return nil, err // with a container to be removed, if something after its creation failed
 	}
-	if err := b.copyIn(ctx, spec.Files); err != nil {
+	if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
 		return nil, err
 	}
 	// Attached before the start: otherwise PID 1 could see the end at once.
@@ -66,18 +71,21 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 // create makes a container. The engine makes it even for a client that has gone
 // in the meantime, and only its answer says which one to remove: so the answer
 // is waited for, whatever becomes of ctx.
-func (d *Driver) create(ctx context.Context, spec sandbox.Spec) (tc.Container, error) {
+func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount) (tc.Container, error) {
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	d.session.creates(1)
 	defer d.session.creates(-1)
 	c, err := d.provider.CreateContainer(waiting, tc.ContainerRequest{
-		Image:              spec.Image,
-		ImagePlatform:      spec.Sandbox.Platform,
-		Entrypoint:         []string{"cat"}, // waits for the end of stdin, and does nothing else
-		Labels:             d.session.labels(spec.Trial),
-		ConfigModifier:     config,
-		HostConfigModifier: func(h *container.HostConfig) { hostConfig(h, spec) },
+		Image:          spec.Image,
+		ImagePlatform:  spec.Sandbox.Platform,
+		Entrypoint:     []string{"cat"}, // waits for the end of stdin, and does nothing else
+		Labels:         d.session.labels(spec.Trial),
+		ConfigModifier: config,
+		HostConfigModifier: func(h *container.HostConfig) {
+			hostConfig(h, spec)
+			h.Mounts = mounts
+		},
 	})
 	return c, errors.Join(err, ctx.Err())
 }
@@ -123,7 +131,8 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	h.Ulimits = []*container.Ulimit{{Name: "core"}, {Name: "nofile", Soft: maxFiles, Hard: maxFiles}}
 }
 
-func (b *box) copyIn(ctx context.Context, files func(io.Writer) error) error {
+// copyIn writes files into a container, below a directory.
+func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Writer) error) error {
 	r, w := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
@@ -131,7 +140,7 @@ func (b *box) copyIn(ctx context.Context, files func(io.Writer) error) error {
 		w.CloseWithError(err)
 		packed <- err
 	}()
-	_, err := b.client.CopyToContainer(ctx, b.id, client.CopyToContainerOptions{DestinationPath: "/", Content: r})
+	_, err := d.client.CopyToContainer(ctx, id, client.CopyToContainerOptions{DestinationPath: dir, Content: r})
 	r.CloseWithError(errors.New("the engine stopped reading"))
 	if packErr := <-packed; packErr != nil && (err == nil || !strings.Contains(packErr.Error(), "stopped reading")) {
 		return packErr

@@ -61,6 +61,7 @@ type Driver struct {
 	client   client.APIClient
 	session  *session
 	images   *records
+	volumes  volumes
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }

@@ -126,6 +126,11 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox,
 	if err := unpack(spec.Files, func(name, content string) { b.Write("/"+name, content) }); err != nil {
 		return nil, err
 	}
+	for _, v := range spec.Volumes {
+		if err := unpack(v.Files, func(name, content string) { b.Write(path.Join(v.Target, name), content) }); err != nil {
+			return nil, err
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.open++

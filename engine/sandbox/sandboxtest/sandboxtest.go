@@ -14,6 +14,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +68,7 @@ func Run(t *testing.T, d sandbox.Driver, image string) {
 		})
 	}
 	Stops(t, d, image)
+	t.Run("volumes are shared and cannot be written", func(t *testing.T) { t.Parallel(); volume(t, d, image) })
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {
@@ -243,5 +245,40 @@ func keeper(t *testing.T, b *box) {
 	b.sh(t, `kill -9 1; kill -9 -1`)
 	if exit, out := b.sh(t, `cat given.txt`); exit.Code != 0 || out != "given\n" {
 		t.Errorf("the sandbox is gone: %d, %q", exit.Code, out)
+	}
+}
+
+// volume shows one volume to several sandboxes, of agents and of checks.
+func volume(t *testing.T, d sandbox.Driver, image string) {
+	spec := Spec(image)
+	var filled atomic.Int32
+	spec.Volumes = []sandbox.Volume{{Key: t.Name(), Target: "/data", Files: func(w io.Writer) error {
+		filled.Add(1)
+		files := snapshot.NewWriter(w)
+		return errors.Join(files.File(snapshot.Place{Dir: "/"}, "set.csv", []byte("1,2\n")), files.Close())
+	}}}
+	var wg sync.WaitGroup
+	for i := range 4 {
+		spec.Grading = i%2 == 1
+		wg.Go(func() {
+			s, err := d.Start(t.Context(), spec)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close()
+			var out bytes.Buffer
+			script := "cat /data/set.csv; echo x 2>/dev/null > /data/set.csv || rm -f /data/set.csv 2>/dev/null || touch /data/new 2>/dev/null || echo refused"
+			if _, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"sh", "-c", script}, Dir: "/", User: engine.Root, Stdout: &out}); err != nil {
+				t.Error(err)
+			}
+			if got, want := out.String(), "1,2\nrefused\n"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+	wg.Wait()
+	if n := filled.Load(); n != 1 {
+		t.Errorf("the volume was filled %d times", n)
 	}
 }
