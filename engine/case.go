@@ -85,6 +85,10 @@ type Agent struct {
 	Artifacts  []string // globs of sandbox paths that are kept after the run
 	Limits     Limits
 
+	// Answer is what an oracle runs in the place of a case's solution; nil for
+	// that solution. A case is certified by answers that have to fail.
+	Answer *Script
+
 	// Bind gives the command and environment for one trial. It is pure: equal
 	// values give equal invocations. Nil for built-in agents.
 	Bind func(TrialValues) (Invocation, error)

@@ -28,6 +28,14 @@ type Trial struct {
 	Reuse      Reuse
 }
 
+// Solution is what an oracle runs; nil if there is nothing to run.
+func (t *Trial) Solution() *Script {
+	if t.Agent.Answer != nil {
+		return t.Agent.Answer
+	}
+	return t.Case.Solution
+}
+
 // A Reserve is what one attempt may spend: its limit, or else what most earlier
 // ones of its cell have spent. A zero is not known. It is made only where a
 // budget asks for it.

@@ -174,7 +174,7 @@ func (w *worker) files(out io.Writer) error {
 		}
 	}
 	if w.trial.Agent.Builtin == engine.BuiltinOracle {
-		if err := files.Tree(snapshot.Place{Dir: solutionDir, Owner: user}, c.Solution.Files); err != nil {
+		if err := files.Tree(snapshot.Place{Dir: solutionDir, Owner: user}, w.trial.Solution().Files); err != nil {
 			return err
 		}
 	}
@@ -237,7 +237,7 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 	case engine.BuiltinNoop:
 		return nil
 	case engine.BuiltinOracle:
-		inv = engine.Invocation{Command: w.trial.Case.Solution.Command}
+		inv = engine.Invocation{Command: w.trial.Solution().Command}
 	}
 	env := w.env()
 	maps.Copy(env, inv.Env)

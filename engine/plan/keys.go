@@ -127,7 +127,7 @@ func (k *keys) modelKey(t *engine.Trial) *engine.Key {
 		agent.Add("agent.builtin", string(t.Agent.Builtin))
 	}
 	if t.Agent.Builtin == engine.BuiltinOracle {
-		addScript(agent, "solution", t.Case.Solution)
+		addScript(agent, "solution", t.Solution())
 	}
 	model := digest.Over(new(agent.Key()))
 	if t.Model != nil {
@@ -207,24 +207,35 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 	}
 }
 
+// CaseKeys covers what a case is, apart from its solution: what an agent finds,
+// and how what it leaves is graded.
+func CaseKeys(c *engine.Case) (found, graded engine.Key) {
+	k := newKeys(newImages())
+	return *k.caseKey(c), *k.checkKey(c)
+}
+
 // check: the run that is graded, and everything that decides how.
 func (k *keys) check(c *engine.Case, run engine.Digest) engine.Key {
-	base, ok := k.checks[c]
-	if !ok {
-		b := digest.NewKey(checkProtocol).
-			AddSum("sandbox.image", k.images.of(c.Sandbox, nil).Key.Sum).
-			Add("snapshot", string(c.Snapshot)).
-			Add("protect", listOrNone(c.Protect))
-		for _, check := range c.Checks {
-			name := "check." + check.Name
-			addScript(b, name, &check.Script)
-			b.Add(name+".timeout", check.Timeout.String()).AddJSON(name+".weight", check.Weight)
-			addEnv(b, name, check.Env)
-		}
-		base = new(b.Key())
-		k.checks[c] = base
+	return digest.Over(k.checkKey(c)).Grow(1).AddSum("run", run).Key()
+}
+
+func (k *keys) checkKey(c *engine.Case) *engine.Key {
+	if key, ok := k.checks[c]; ok {
+		return key
 	}
-	return digest.Over(base).Grow(1).AddSum("run", run).Key()
+	b := digest.NewKey(checkProtocol).
+		AddSum("sandbox.image", k.images.of(c.Sandbox, nil).Key.Sum).
+		Add("snapshot", string(c.Snapshot)).
+		Add("protect", listOrNone(c.Protect))
+	for _, check := range c.Checks {
+		name := "check." + check.Name
+		addScript(b, name, &check.Script)
+		b.Add(name+".timeout", check.Timeout.String()).AddJSON(name+".weight", check.Weight)
+		addEnv(b, name, check.Env)
+	}
+	key := b.Key()
+	k.checks[c] = &key
+	return &key
 }
 
 // addEnv gives each variable a part of its own, so that a plan can name it.

@@ -358,7 +358,7 @@ func TestFieldsAreDecided(t *testing.T) {
 		{reflect.TypeFor[engine.Service](), "Name Image Env Command Memory Ready Timeout", "Pos"},
 		{reflect.TypeFor[engine.Image](), "Ref Pin Build", ""},
 		{reflect.TypeFor[engine.Build](), "Context Dockerfile Args Target", ""},
-		{reflect.TypeFor[engine.Agent](), "Builtin API Layer Install Limits Bind", "Name NeedsModel Version Artifacts Pos"},
+		{reflect.TypeFor[engine.Agent](), "Builtin Answer API Layer Install Limits Bind", "Name NeedsModel Version Artifacts Pos"},
 		{reflect.TypeFor[engine.Invocation](), "Command Env", "Sensitive"},
 		{reflect.TypeFor[engine.Model](), "Provider ID Params", "Name Price Tags Pos"},
 		{reflect.TypeFor[engine.Provider](), "Name API Mode BaseURL Cassette Script Headers", "APIKey Parallel Rate Predeclared Pos"},

@@ -24,7 +24,7 @@ func (b *builder) checkPairs(cells []*cell) {
 		return !before
 	}
 	for _, c := range cells {
-		if c.a.Builtin == engine.BuiltinOracle && c.c.Solution == nil && first(c.m, subject{c: c.c, a: c.a}) {
+		if c.a.Builtin == engine.BuiltinOracle && c.c.Solution == nil && c.a.Answer == nil && first(c.m, subject{c: c.c, a: c.a}) {
 			b.report(engine.SeverityError, "V22", c.m.Pos, fmt.Sprintf("case %q has no solution", c.c.Name),
 				"Agent %q runs the solution of a case, and this one has none. Add a solution block to it, or exclude it from matrix %q.", c.a.Name, c.m.Name)
 		}
