@@ -68,6 +68,9 @@ type Options struct {
 	Vars map[string]Var
 	// Version of bench, which suite.required_version is held against.
 	Version string
+	// Text takes the place of the benchfile's content, so that there need be no
+	// such file; nil is what the file says. Its name still says where it lies.
+	Text []byte
 }
 
 // Load reads a benchfile and everything that it names. The suite is nil if a
@@ -122,7 +125,7 @@ type source struct {
 
 func (l *loader) load(file string) *engine.Suite {
 	abs, err := filepath.Abs(file)
-	if err == nil {
+	if err == nil && l.opts.Text == nil {
 		var info os.FileInfo
 		if info, err = os.Stat(abs); err == nil && !info.Mode().IsRegular() {
 			err = errors.New("not a file")
@@ -153,7 +156,13 @@ func (l *loader) load(file string) *engine.Suite {
 		return nil
 	}
 	l.readLock()
-	main := l.parse(filepath.ToSlash(rel), hcl.Range{})
+	name := filepath.ToSlash(rel)
+	var main *source
+	if l.opts.Text != nil {
+		main = l.parseText(name, l.opts.Text)
+	} else {
+		main = l.parse(name, hcl.Range{})
+	}
 	if main == nil {
 		return nil
 	}
@@ -201,6 +210,11 @@ func (l *loader) parse(name string, from hcl.Range) *source {
 		l.unreadable(name, err, from)
 		return nil
 	}
+	return l.parseText(name, text)
+}
+
+// parseText parses the content of a file; nil after reporting why it cannot.
+func (l *loader) parseText(name string, text []byte) *source {
 	l.sources.files[name] = text
 	body := l.syntax(name, text)
 	if body == nil {
