@@ -18,6 +18,7 @@ import (
 type progress struct {
 	w       io.Writer
 	mu      sync.Mutex
+	silent  bool // of trials: what comes of them is told elsewhere
 	total   int
 	ended   int
 	reused  int
@@ -89,7 +90,7 @@ func (s *progress) observe(e apply.Event) {
 	case apply.TrialEnded:
 		delete(s.running, e.Result.Trial)
 		s.ended++
-		if !e.Result.Reused {
+		if !e.Result.Reused && !s.silent {
 			s.trial(e.Result)
 		}
 	default:
