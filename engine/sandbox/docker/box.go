@@ -148,14 +148,21 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 	return err
 }
 
+// freezeTries bounds how often a freeze is tried. The kernel's older freezer
+// gives up on a container whose processes come and go too fast, and thaws it.
+const freezeTries = 5
+
 // Freeze stops all processes of the container with the kernel's freezer.
 func (b *box) Freeze(ctx context.Context) error {
-	if b.frozen {
-		return nil
+	var err error
+	for try := 0; !b.frozen; try++ {
+		if _, err = b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{}); err == nil {
+			b.frozen = true
+		} else if try == freezeTries || ctx.Err() != nil || !strings.Contains(err.Error(), "unable to freeze") {
+			return wrap("freezing a sandbox", err)
+		}
 	}
-	_, err := b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{})
-	b.frozen = err == nil
-	return wrap("freezing a sandbox", err)
+	return nil
 }
 
 // CopyOut streams a directory.
