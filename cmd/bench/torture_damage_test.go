@@ -56,7 +56,7 @@ func (r *rig) allReused() {
 		r.violated("plan: exit status %d\n%s%s", status, stdout, stderr)
 	}
 	p := r.apply()
-	if status := p.wait(); status != 0 || !strings.Contains(p.out.String(), fmt.Sprintf("(%d reused)", len(r.ended))) {
+	if status := p.wait(); status != 0 || !strings.Contains(p.out.String(), fmt.Sprintf("(%d reused", len(r.ended))) {
 		r.violated("apply: exit status %d\n%s%s", status, p.out.String(), p.err.String())
 	}
 	r.checkInvariants()
