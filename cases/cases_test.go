@@ -1,6 +1,7 @@
-// Package cases_test proves the cases, in real containers: the solution of each
-// one passes, doing nothing fails, and so does each of its mutants, which are
-// wrong or cheating solutions.
+// Package cases_test certifies the cases, in real containers, as bench test does:
+// the solution of each one passes, doing nothing fails, and so do a battery of
+// cheats and the mutants, which are wrong solutions. The records beside the cases
+// have to say so.
 package cases_test
 
 import (
@@ -8,22 +9,26 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
-	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/certify"
 	"github.com/ml-dev-bench/bench/engine/lang"
-	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/engine/store"
+	"github.com/ml-dev-bench/bench/reporters/certificate"
 )
 
-// load reads the suite that gives every case to noop and oracle.
+// root is the project's.
+const root = ".."
+
+// load reads all cases.
 func load(t *testing.T) *engine.Suite {
 	t.Helper()
-	suite, sources, diags := lang.Load("../benchfiles/sanity.hcl", lang.Options{})
+	suite, sources, diags := lang.Load(filepath.Join(root, "cases.hcl"), lang.Options{Root: root, Text: lang.CasesText("certify", []string{"cases/**"})})
 	if len(diags) > 0 {
 		sources.Write(t.Output(), diags, 80, false)
 		t.Fatal("the cases have mistakes")
@@ -31,103 +36,62 @@ func load(t *testing.T) *engine.Suite {
 	return suite
 }
 
-// run plans a suite without a history and carries the plan out.
-func run(t *testing.T, suite *engine.Suite) []engine.Result {
-	t.Helper()
-	p, diags := plan.New(suite, nil, plan.Options{})
-	if len(diags) > 0 {
-		t.Fatal(diags)
-	}
+func TestCertified(t *testing.T) {
+	suite := load(t)
 	results, err := store.Open(t.TempDir(), suite.Name)
+	if err == nil {
+		err = results.Lock()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := results.Lock(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { results.Unlock() })
+	defer results.Unlock()
 	driver, err := docker.Open(t.Context(), docker.Options{State: t.TempDir()})
 	if err != nil {
 		t.Fatalf("the cases need a Docker engine (make test starts one): %v", err)
 	}
-	t.Cleanup(func() { driver.Close() })
-	done, _ := apply.Run(t.Context(), p, apply.Options{Driver: driver, Store: results, Machine: apply.Machine{CPUs: driver.Host().CPUs}, Observe: func(e apply.Event) {
-		if e, ok := e.(apply.ImageEnded); ok && e.Err != nil {
-			t.Errorf("%s: %v\n%s", e.Step.ID, e.Err, e.Log)
-		}
-	}})
-	return done
-}
-
-func output(r engine.Result) string {
-	if r.Grade == nil {
-		return ""
-	}
-	var b strings.Builder
-	for _, c := range r.Grade.Checks {
-		b.WriteString(c.Output)
-	}
-	return b.String()
-}
-
-func TestSound(t *testing.T) {
-	for _, r := range run(t, load(t)) {
-		want := engine.StatusPassed
-		if r.Trial.Agent.Builtin == engine.BuiltinNoop {
-			want = engine.StatusFailed
-		}
-		if r.Outcome.Status != want {
-			t.Errorf("%s is %v, want %v: %s\n%s", r.Trial.ID, r.Outcome, want, r.Outcome.Detail, output(r))
-		}
+	defer driver.Close()
+	host := driver.Host()
+	prover := &certify.Prover{Suite: suite, Repeat: 3, Stored: results.Stored, Run: func(p *engine.Plan) []engine.Result {
+		done, _ := apply.Run(t.Context(), p, apply.Options{
+			Driver: driver, Store: results, Machine: apply.Machine{CPUs: host.CPUs, Memory: host.Memory},
+			Observe: func(e apply.Event) {
+				if e, ok := e.(apply.ImageEnded); ok && e.Err != nil {
+					t.Errorf("%s: %v\n%s", e.Step.ID, e.Err, e.Log)
+				}
+			},
+		})
+		return done
+	}}
+	for _, c := range suite.Matrices[0].Cases {
+		t.Run(c.Name, func(t *testing.T) { certified(t, prover, c) })
 	}
 }
 
-// TestMutants gives each mutant to its case in the place of the solution.
-func TestMutants(t *testing.T) {
-	suite := load(t)
-	m := suite.Matrices[0]
-	m.Agents = []*engine.Agent{{Name: "oracle", Builtin: engine.BuiltinOracle}}
-	var mutants []*engine.Case
-	for _, c := range m.Cases {
-		own := mutantsOf(t, suite.Root, c)
-		if len(own) < 2 {
-			t.Errorf("case %s has %d mutants; a check that nothing has tried to fool proves little", c.Name, len(own))
-		}
-		mutants = append(mutants, own...)
-	}
-	m.Cases = mutants
-	for _, r := range run(t, suite) {
-		if r.Outcome.Status != engine.StatusFailed {
-			t.Errorf("%s is %v, want failed: %s\n%s", r.Trial.ID, r.Outcome, r.Outcome.Detail, output(r))
-		}
-		if score, _ := r.Score(); score == 1 {
-			t.Errorf("%s has a full score", r.Trial.ID)
-		}
-	}
-}
-
-// mutantsOf makes a case of each directory below mutants/.
-func mutantsOf(t *testing.T, root string, c *engine.Case) []*engine.Case {
-	t.Helper()
-	dir := path.Join(c.Dir, "mutants")
-	entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(dir)))
+// certified proves a case, and compares that with its record.
+func certified(t *testing.T, prover *certify.Prover, c *engine.Case) {
+	files := os.DirFS(root)
+	mutants, err := certify.Mutants(files, c)
 	if err != nil {
-		t.Error(err)
-		return nil
+		t.Fatal(err)
 	}
-	var out []*engine.Case
-	for _, e := range entries {
-		files, err := digest.Tree(path.Join(dir, e.Name()), fsOf(root, path.Join(dir, e.Name())), nil)
-		if err != nil {
-			t.Error(err)
-			continue
+	if len(mutants) < 2 {
+		t.Errorf("%d mutants; a check that nothing has tried to fool proves little", len(mutants))
+	}
+	todo, diags := prover.Plan(c, mutants)
+	if len(diags) > 0 {
+		t.Fatal(diags)
+	}
+	proven := prover.Prove(c, mutants, todo)
+	t.Logf("%s; flake %d/%d", certificate.Summary(proven), proven.Flake.Odd, proven.Flake.Asked)
+	for _, p := range proven.Proofs {
+		if p.State != engine.ProofHolds {
+			t.Errorf("%s is %s: %s", certificate.Name(&p), p.State, p.Detail)
 		}
-		mutant := *c
-		mutant.Name = c.Name + "/" + e.Name()
-		mutant.Solution = &engine.Script{Command: c.Solution.Command, Files: files}
-		out = append(out, &mutant)
 	}
-	return out
+	want := certify.RecordOf(proven)
+	got, err := fs.ReadFile(files, path.Join(c.Dir, certify.RecordFile))
+	if diff := cmp.Diff(string(want.Bytes()), string(got)); diff != "" {
+		t.Errorf("its record is not that of this proof (%v); run bench test, and commit what it writes (-want +got):\n%s", err, diff)
+	}
 }
-
-func fsOf(root, dir string) fs.FS { return os.DirFS(filepath.Join(root, filepath.FromSlash(dir))) }

@@ -78,3 +78,13 @@ func (c *Certificate) Count(k ProofKind) (holding, all int) {
 	}
 	return holding, all
 }
+
+// A Standing is whether a case is certified as it is.
+type Standing string
+
+// The standings.
+const (
+	StandingCertified Standing = "certified"
+	StandingChanged   Standing = "changed" // it was certified, and something that decided it is another by now
+	StandingNever     Standing = "never"
+)

@@ -8,6 +8,17 @@ type Plan struct {
 	Gone   []TrialID      // trials with a stored result that the suite no longer has, sorted
 	Left   map[string]int // by matrix: trials that a selection left out
 	Expect Forecast
+
+	// Uncertified are the cases of the plan's trials that are not certified as
+	// they are, sorted by name. Cases that are written in a benchfile have no
+	// place for a record, and are left out.
+	Uncertified []Uncertified
+}
+
+// Uncertified is a case of which nothing proves that its verdicts are deserved.
+type Uncertified struct {
+	Case     string   `json:"case"`
+	Standing Standing `json:"standing"` // not StandingCertified
 }
 
 // A Forecast is what earlier trials say of the work of a plan.

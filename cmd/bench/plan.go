@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/certify"
 	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/store"
@@ -124,8 +127,40 @@ func (a *app) makePlan(w *work) error {
 	w.plan = p
 	if p != nil {
 		diags = append(diags, narrowedGates(p)...).Sorted()
+		a.markUncertified(p)
 	}
 	return a.show(w.sources, diags)
+}
+
+// markUncertified says which cases of a plan are not certified as they are.
+func (a *app) markUncertified(p *engine.Plan) {
+	files := os.DirFS(p.Suite.Root)
+	for _, c := range casesIn(p) {
+		if c.Dir == "" {
+			continue
+		}
+		standing, err := certify.StandingOf(files, c)
+		if err != nil {
+			a.complain(err.Error())
+		}
+		if standing != engine.StandingCertified {
+			p.Uncertified = append(p.Uncertified, engine.Uncertified{Case: c.Name, Standing: standing})
+		}
+	}
+}
+
+// casesIn are the cases of a plan's trials, sorted by name.
+func casesIn(p *engine.Plan) []*engine.Case {
+	seen := map[*engine.Case]bool{}
+	var out []*engine.Case
+	for _, t := range p.Trials {
+		if !seen[t.Case] {
+			seen[t.Case] = true
+			out = append(out, t.Case)
+		}
+	}
+	slices.SortFunc(out, func(a, b *engine.Case) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // narrowedGates notes which gates cannot decide, since only a part of what they

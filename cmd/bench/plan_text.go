@@ -267,6 +267,9 @@ func describeWork(p *engine.Plan) []string {
 		powers = strings.Join(all, ", ")
 	}
 	lines := []string{"powers   " + powers}
+	if len(p.Uncertified) > 0 {
+		lines = append(lines, "cases    "+describeUncertified(p))
+	}
 	w := plan.WorstCase(p)
 	if w.Runs == 0 {
 		return append(lines, "No agent runs; stored work is graded again.")
@@ -276,6 +279,20 @@ func describeWork(p *engine.Plan) []string {
 		lines = append(lines, "cost     "+describeCost(p, w))
 	}
 	return lines
+}
+
+// maxUncertified is how many cases are named that are not certified.
+const maxUncertified = 3
+
+func describeUncertified(p *engine.Plan) string {
+	var names []string
+	for _, u := range p.Uncertified[:min(maxUncertified, len(p.Uncertified))] {
+		names = append(names, fmt.Sprintf("%s (%s)", u.Case, u.Standing))
+	}
+	if n := len(p.Uncertified) - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+	return fmt.Sprintf("%d of %d not certified as they are: %s; see bench test", len(p.Uncertified), len(casesIn(p)), strings.Join(names, ", "))
 }
 
 func describeTime(p *engine.Plan, w plan.Worst) string {

@@ -31,6 +31,10 @@ const certifySuite = "certify"
 // logTail is how much of an agent's output is told of a cheat, in bytes.
 const logTail = 500
 
+// maxTold is how many proofs of a case are told in full. A check that passes
+// everything passes every cheat.
+const maxTold = 5
+
 type testFlags struct {
 	root        string
 	repeat      int
@@ -261,10 +265,19 @@ func (c *certifier) tell(one *engine.Certificate, took time.Duration) {
 		return
 	}
 	fmt.Fprintf(c.stdout, "%-14s %s  %s; flake %d/%d; %s\n", certificate.Word(one), one.Case.Name, certificate.Summary(one), one.Flake.Odd, one.Flake.Asked, took.Round(time.Second))
+	told, more := 0, 0
 	for _, p := range one.Proofs {
-		if p.State != engine.ProofHolds {
+		switch {
+		case p.State == engine.ProofHolds:
+		case told == maxTold:
+			more++
+		default:
+			told++
 			fmt.Fprintf(c.stdout, "%15s%s is %s: %s\n", "", certificate.Name(&p), p.State, reporters.Line(p.Detail))
 		}
+	}
+	if more > 0 {
+		fmt.Fprintf(c.stdout, "%15sand %d more; the reports of --json, --markdown and --junit list them\n", "", more)
 	}
 }
 

@@ -158,7 +158,7 @@ func (c *judge) repeated(k engine.ProofKind, results []engine.Result, want engin
 			continue
 		}
 		verdicts[r.Outcome.Status]++
-		if r.Outcome.Status != want {
+		if r.Outcome.Status != want && other == nil {
 			other = &results[i]
 		}
 	}

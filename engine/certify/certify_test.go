@@ -107,7 +107,9 @@ func TestBrokenCases(t *testing.T) {
 		{"a check that cannot fail", one("noop", 0, passed), engine.ProofBroken, "The check cannot fail: it passes an agent that does nothing.", 0},
 		{"an oracle that fails", one("oracle", 0, failed), engine.ProofBroken, "The solution does not pass the check of its own case.", 0},
 		{"an oracle that fails once", one("oracle", 2, failed), engine.ProofBroken, "The case is flaky: of 3 equal trials 2 passed and 1 failed.", 1},
-		{"a flaky check", func(t *engine.Trial, again bool) (engine.Outcome, bool) { return failed, again && t.Agent.Name == "oracle" }, engine.ProofBroken, "The check is flaky: what trial certify/toy/one@oracle#1 left has passed, and failed when it was graded again.", 1},
+		{"a flaky check", func(t *engine.Trial, again bool) (engine.Outcome, bool) {
+			return failed, again && t.Agent.Name == "oracle"
+		}, engine.ProofBroken, "The check is flaky: what trial certify/toy/one@oracle#1 left has passed, and failed when it was graded again.", 1},
 		{"an answer that lies about", one("cheat-finds_answers", 0, passed), engine.ProofBroken, "The agent printed: took /opt/answer.py", 0},
 		{"a mutant that passes", one("mutant-wrong", 0, passed), engine.ProofBroken, "The check passes the wrong solution in mutants/wrong.", 0},
 		{"a check that a cheat breaks", one("cheat-pipes", 0, errored(engine.ReasonCheck)), engine.ProofBroken, "The check breaks where it should fail", 0},
@@ -206,7 +208,7 @@ func TestRecord(t *testing.T) {
 		"cases/toy/one/certified.json":         {Data: r.Bytes()},
 		"cases/toy/one/mutants/wrong/solve.sh": {Data: []byte("false\n")},
 	}
-	standing := func(want Standing, wantErr string) {
+	standing := func(want engine.Standing, wantErr string) {
 		t.Helper()
 		got, err := StandingOf(files, w.c)
 		if text := fmt.Sprint(err); got != want || (err == nil) != (wantErr == "") || !strings.Contains(text, wantErr) {
@@ -214,16 +216,16 @@ func TestRecord(t *testing.T) {
 		}
 	}
 	// The mutant of the world lies elsewhere, and its files are the same.
-	standing(Certified, "")
+	standing(engine.StandingCertified, "")
 	files["cases/toy/one/mutants/wrong/solve.sh"] = &fstest.MapFile{Data: []byte("true\n")}
-	standing(Changed, "")
+	standing(engine.StandingChanged, "")
 	files["cases/toy/one/mutants/Wrong Name"] = &fstest.MapFile{Mode: fs.ModeDir}
-	standing(Never, "a mutant is a directory")
+	standing(engine.StandingNever, "a mutant is a directory")
 	delete(files, "cases/toy/one/mutants/Wrong Name")
 	for _, text := range []string{"{", `{"case": "x", "odd": 1}`, "[]", "\"\""} {
 		files["cases/toy/one/certified.json"] = &fstest.MapFile{Data: []byte(text)}
-		standing(Never, "is no record of bench test")
+		standing(engine.StandingNever, "is no record of bench test")
 	}
 	delete(files, "cases/toy/one/certified.json")
-	standing(Never, "")
+	standing(engine.StandingNever, "")
 }

@@ -72,28 +72,18 @@ func ReadRecord(root fs.FS, c *engine.Case) (*Record, error) {
 	return r, nil
 }
 
-// A Standing is whether a case is certified as it is now.
-type Standing string
-
-// The standings.
-const (
-	Certified Standing = "certified"
-	Changed   Standing = "changed" // it was certified, and something that decided it is another by now
-	Never     Standing = "never"
-)
-
 // StandingOf compares the record of a case with what the case is now.
-func StandingOf(root fs.FS, c *engine.Case) (Standing, error) {
+func StandingOf(root fs.FS, c *engine.Case) (engine.Standing, error) {
 	r, err := ReadRecord(root, c)
 	if r == nil || err != nil {
-		return Never, err
+		return engine.StandingNever, err
 	}
 	mutants, err := Mutants(root, c)
 	if err != nil {
-		return Never, err
+		return engine.StandingNever, err
 	}
 	if r.Digest != Digest(c, mutants) {
-		return Changed, nil
+		return engine.StandingChanged, nil
 	}
-	return Certified, nil
+	return engine.StandingCertified, nil
 }

@@ -38,6 +38,8 @@ type Document struct {
 	Expected  ExpectedOf
 	Trials    []TrialOf // in the order of the plan
 	Gone      []engine.TrialID
+
+	Uncertified []engine.Uncertified // sorted by case
 }
 
 // Protocols are the versions of what steps do, as they stand in keys.
@@ -163,6 +165,8 @@ func NewDocument(p *engine.Plan, in Inputs, v engine.Version) *Document {
 		Expected:  ExpectedOf{estimateOf(p.Expect.Time), estimateOf(p.Expect.Cost), p.Expect.Samples, p.Expect.Unknown},
 		Trials:    make([]TrialOf, 0, len(p.Trials)),
 		Gone:      append([]engine.TrialID{}, p.Gone...),
+
+		Uncertified: append([]engine.Uncertified{}, p.Uncertified...),
 	}
 	for _, v := range p.Suite.Variables {
 		out := VariableOf{Name: v.Name, Sensitive: v.Sensitive, Sum: v.Sum}

@@ -47,6 +47,9 @@ func (d *Document) fields() []field {
 		value("expected", &d.Expected, (*ExpectedOf).check),
 		list("trials", &d.Trials, (*TrialOf).check),
 		list("gone", &d.Gone, func(id *engine.TrialID) error { return given(id.N > 0) }),
+		list("uncertified", &d.Uncertified, func(u *engine.Uncertified) error {
+			return given(u.Case != "" && (u.Standing == engine.StandingChanged || u.Standing == engine.StandingNever))
+		}),
 	}
 }
 

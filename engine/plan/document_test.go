@@ -92,7 +92,9 @@ func (p *project) read(t testing.TB) {
 
 func (p *project) document(t testing.TB) *plan.Document {
 	t.Helper()
-	return plan.NewDocument(newPlan(t, p.suite, &p.history, p.options), plan.Inputs{File: "benchfiles/ci.hcl", Options: p.options}, p.version)
+	made := newPlan(t, p.suite, &p.history, p.options)
+	made.Uncertified = []engine.Uncertified{{Case: "a", Standing: engine.StandingNever}}
+	return plan.NewDocument(made, plan.Inputs{File: "benchfiles/ci.hcl", Options: p.options}, p.version)
 }
 
 func written(t testing.TB, d *plan.Document) string {
@@ -248,6 +250,7 @@ func TestWrongDocumentsAreRefused(t *testing.T) {
 		{"no changes", func(d map[string]any) { first(d, "trials")["changed"] = []any{} }, "trials: entry 1", true},
 		{"nameless change", func(d map[string]any) { first(d, "trials")["changed"] = []any{map[string]any{"old": "x"}} }, "trials: entry 1", true},
 		{"bad gone", func(d map[string]any) { d["gone"] = []any{"x"} }, `gone: entry 1: trial id "x"`, true},
+		{"no standing", func(d map[string]any) { first(d, "uncertified")["standing"] = "certified" }, "uncertified: entry 1", true},
 		{"nothing gone", func(d map[string]any) { d["gone"] = []any{nil} }, "gone: entry 1", true},
 		{"absolute file", func(d map[string]any) { first(d, "files")["path"] = "/etc/passwd" }, "files: entry 1", true},
 		{"file that climbs", func(d map[string]any) { first(d, "files")["path"] = "../x" }, "files: entry 1", false},
