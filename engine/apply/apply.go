@@ -252,7 +252,7 @@ func failure(ctx context.Context, err error) engine.Outcome {
 		return stopped(ctx)
 	}
 	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
-	for _, host := range []error{sandbox.ErrUnavailable, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, fs.ErrNotExist} {
+	for _, host := range []error{sandbox.ErrUnavailable, sandbox.ErrNoMemory, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, fs.ErrNotExist} {
 		if errors.Is(err, host) {
 			o.Reason = engine.ReasonHost
 		}

@@ -503,3 +503,34 @@ func TestChangedWhileRunning(t *testing.T) {
 		})
 	}
 }
+
+// A program that is killed for want of memory has failed if it was its own, and
+// not if it was the machine's: agents and checks alike.
+func TestOutOfMemory(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		grading bool
+		hits    *int64
+		want    string
+	}{
+		{"agent, its own", false, new(int64(3)), "failed(limit_memory)"},
+		{"agent, of which it is not known", false, nil, "failed(limit_memory)"},
+		{"agent, the machine's", false, new(int64(0)), "errored(host)"},
+		{"check, its own", true, new(int64(3)), "failed(check)"},
+		{"check, the machine's", true, new(int64(0)), "errored(host)"},
+	} {
+		d := &fake.Driver{
+			Used: engine.Usage{OOMKills: new(int64(1)), LimitHits: test.hits},
+			Program: func(_ context.Context, b *fake.Box, _ sandbox.Cmd) (sandbox.Exit, error) {
+				if b.Spec.Grading == test.grading {
+					return sandbox.Exit{Code: 137}, nil
+				}
+				return sandbox.Exit{Code: 1}, nil // what a killed agent leaves does not pass
+			},
+		}
+		b := newBench(t, d, []string{"a"})
+		if got := outcomes(b.apply(t, t.Context())); got["a"] != test.want {
+			t.Errorf("%s: got %v, want %s", test.name, got, test.want)
+		}
+	}
+}

@@ -138,7 +138,9 @@ func (w *worker) work(ctx context.Context) error {
 	if err := w.agent(ctx, box); err != nil || w.attempt.Outcome.Status != engine.StatusInvalid {
 		return err
 	}
-	w.usage(ctx, box)
+	if err := w.usage(ctx, box); err != nil {
+		return err
+	}
 	if err := box.Freeze(ctx); err != nil {
 		return err
 	}
@@ -297,20 +299,25 @@ func (w *worker) commandExists(ctx context.Context, command string) error {
 }
 
 // usage records what the sandbox used, and whether the agent ran out of memory.
-// What cannot be read stays unknown.
-func (w *worker) usage(ctx context.Context, box sandbox.Sandbox) {
+// What cannot be read stays unknown. The error is sandbox.ErrNoMemory.
+func (w *worker) usage(ctx context.Context, box sandbox.Sandbox) error {
 	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	u, err := box.Usage(limited)
 	if err != nil {
-		return
+		return nil
 	}
 	a := w.attempt
 	a.Usage = u
-	if a.Limit == "" && a.Exit != nil && *a.Exit == exitKilled && u.OOMKills != nil && *u.OOMKills > 0 {
-		a.Limit = engine.ReasonLimitMemory
-		a.LimitDetail = fmt.Sprintf("the agent was killed for want of memory; its sandbox has %s", bytesText(w.trial.Case.Sandbox.Memory))
+	if a.Limit != "" || a.Exit == nil || *a.Exit != exitKilled || !u.Killed() {
+		return nil
 	}
+	if u.HostOOM() {
+		return sandbox.ErrNoMemory
+	}
+	a.Limit = engine.ReasonLimitMemory
+	a.LimitDetail = fmt.Sprintf("the agent was killed for want of memory; its sandbox has %s", bytesText(w.trial.Case.Sandbox.Memory))
+	return nil
 }
 
 func bytesText(n int64) string {

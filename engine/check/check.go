@@ -63,7 +63,8 @@ const (
 	outputLimit = 64 << 10 // bytes of output
 	resultLimit = 64 << 10 // bytes of a result file
 	maxMetrics  = 200
-	exitBroken  = 75 // EX_TEMPFAIL of sysexits.h
+	exitBroken  = 75      // EX_TEMPFAIL of sysexits.h
+	exitKilled  = 128 + 9 // SIGKILL, of the kernel when memory runs out
 )
 
 // Run runs the checks of a case one after the other, each in a fresh sandbox. A
@@ -131,6 +132,11 @@ func (r *runner) run(ctx context.Context) (engine.CheckResult, error) {
 		return result, nil
 	case err != nil:
 		return result, err
+	}
+	if exit.Code == exitKilled {
+		if u, err := box.Usage(ctx); err == nil && u.HostOOM() {
+			return result, sandbox.ErrNoMemory
+		}
 	}
 	if err := r.verdict(ctx, exit.Code, &result); err != nil {
 		return result, err

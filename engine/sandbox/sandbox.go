@@ -142,3 +142,7 @@ func (e *BuildError) Unwrap() error { return e.Err }
 // ErrUnavailable is wrapped by errors that mean that the place itself is gone or
 // cannot be reached, so that no other sandbox would fare better.
 var ErrUnavailable = errors.New("the sandbox engine cannot be reached")
+
+// ErrNoMemory is that a program was killed which had less memory than it may
+// have: it was the machine that had none left.
+var ErrNoMemory = errors.New("the machine ran out of memory, and its kernel killed what ran in the sandbox: run fewer trials at once, or give sandboxes less memory")

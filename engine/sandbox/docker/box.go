@@ -127,6 +127,7 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	h.NanoCPUs = int64(s.CPUs * 1e9)
 	h.Memory, h.MemorySwap = s.Memory, s.Memory
 	h.ShmSize = s.Memory / 2
+	h.Tmpfs = map[string]string{"/tmp": fmt.Sprintf("rw,exec,nosuid,nodev,mode=1777,size=%d", s.Memory/2)} // counts as its memory
 	h.PidsLimit = &s.PIDs
 	h.Ulimits = []*container.Ulimit{{Name: "core"}, {Name: "nofile", Soft: maxFiles, Hard: maxFiles}}
 }
@@ -176,11 +177,12 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	return err
 }
 
-// usageScript prints CPU time, peak memory and kills for want of memory, each
-// as both versions of the kernel's control groups have them.
+// usageScript prints CPU time, peak memory, kills for want of memory and refusals
+// of it, each as both versions of the kernel's control groups have them.
 const usageScript = `cd /sys/fs/cgroup
 cat cpuacct/cpuacct.usage 2>/dev/null | sed 's/^/cpu_ns /'
 cat memory/memory.max_usage_in_bytes memory.peak 2>/dev/null | sed 's/^/peak /'
+cat memory/memory.failcnt 2>/dev/null | sed 's/^/oom /'
 grep -h . cpu.stat memory/memory.oom_control memory.events 2>/dev/null`
 
 // Usage reads the container's own control group, from inside and as root.
@@ -208,7 +210,7 @@ func parseUsage(text string) engine.Usage {
 		d := time.Duration(*us) * time.Microsecond
 		u.CPU = &d
 	}
-	u.PeakMemory, u.OOMKills = values["peak"], values["oom_kill"]
+	u.PeakMemory, u.OOMKills, u.LimitHits = values["peak"], values["oom_kill"], values["oom"]
 	return u
 }
 

@@ -47,6 +47,9 @@ type Driver struct {
 	// Fail is asked first in every call; its error is that of the call.
 	Fail func(ctx context.Context, c Call) error
 
+	// Used is what every sandbox says that it has used.
+	Used engine.Usage
+
 	// Forget keeps no list of calls, for tests of what others keep.
 	Forget bool
 
@@ -259,9 +262,9 @@ func (b *Box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	return out.Close()
 }
 
-// Usage is unknown.
+// Usage is what the driver was told to say.
 func (b *Box) Usage(ctx context.Context) (engine.Usage, error) {
-	return engine.Usage{}, b.call(ctx, "Usage")
+	return b.driver.Used, b.call(ctx, "Usage")
 }
 
 // Close forgets the sandbox, also when it fails.

@@ -192,6 +192,9 @@ func memory(t *testing.T, b *box) {
 	if u.OOMKills == nil || *u.OOMKills < 1 {
 		t.Errorf("kills for want of memory: %v", u.OOMKills)
 	}
+	if u.HostOOM() {
+		t.Error("the machine is said to have run out of memory, and it was the sandbox")
+	}
 	if u.CPU == nil || *u.CPU <= 0 || u.PeakMemory == nil || *u.PeakMemory < 64<<20 || *u.PeakMemory > 128<<20 {
 		t.Errorf("usage: CPU %v, peak %v", u.CPU, u.PeakMemory)
 	}
