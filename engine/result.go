@@ -35,10 +35,9 @@ type Usage struct {
 	PeakMemory *int64         `json:"peak_memory_bytes,omitempty"` // page cache included
 	OOMKills   *int64         `json:"oom_kills,omitempty"`
 
-	// LimitHits is how often memory was refused to it since it had all that it
-	// may have. Where there are kills without any, it was the machine that ran
-	// out of memory.
-	LimitHits *int64 `json:"memory_limit_hits,omitempty"`
+	// AtLimit is whether it ever had all the memory that it may have. If it had
+	// not, and there are kills, it was the machine that ran out of memory.
+	AtLimit *bool `json:"memory_at_limit,omitempty"`
 }
 
 // Killed reports whether processes were killed for want of memory.
@@ -47,7 +46,7 @@ func (u *Usage) Killed() bool { return u.OOMKills != nil && *u.OOMKills > 0 }
 // HostOOM reports whether processes were killed for want of memory, and not by
 // the limit of the sandbox.
 func (u *Usage) HostOOM() bool {
-	return u.Killed() && u.LimitHits != nil && *u.LimitHits == 0
+	return u.Killed() && u.AtLimit != nil && !*u.AtLimit
 }
 
 // Output tells how much an agent printed and how much of it was kept.

@@ -510,22 +510,22 @@ func TestOutOfMemory(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		grading bool
-		hits    *int64
+		atLimit *bool
 		want    string
 	}{
-		{"agent, its own", false, new(int64(3)), "failed(limit_memory)"},
+		{"agent, its own", false, new(true), "failed(limit_memory)"},
 		{"agent, of which it is not known", false, nil, "failed(limit_memory)"},
-		{"agent, the machine's", false, new(int64(0)), "errored(host)"},
-		{"check, its own", true, new(int64(3)), "failed(check)"},
-		{"check, the machine's", true, new(int64(0)), "errored(host)"},
+		{"agent, the machine's", false, new(false), "errored(host)"},
+		{"check, its own", true, new(true), "failed(agent_exit)"},
+		{"check, the machine's", true, new(false), "errored(host)"},
 	} {
 		d := &fake.Driver{
-			Used: engine.Usage{OOMKills: new(int64(1)), LimitHits: test.hits},
+			Used: engine.Usage{OOMKills: new(int64(1)), AtLimit: test.atLimit},
 			Program: func(_ context.Context, b *fake.Box, _ sandbox.Cmd) (sandbox.Exit, error) {
 				if b.Spec.Grading == test.grading {
 					return sandbox.Exit{Code: 137}, nil
 				}
-				return sandbox.Exit{Code: 1}, nil // what a killed agent leaves does not pass
+				return sandbox.Exit{Code: 1}, nil // neither a killed agent nor one that says so itself passes
 			},
 		}
 		b := newBench(t, d, []string{"a"})

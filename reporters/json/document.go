@@ -152,7 +152,7 @@ type usage struct {
 	CPU        *float64 `json:"cpu_seconds,omitempty"`
 	PeakMemory *int64   `json:"peak_memory_bytes,omitempty"`
 	OOMKills   *int64   `json:"oom_kills,omitempty"`
-	LimitHits  *int64   `json:"memory_limit_hits,omitempty"`
+	AtLimit    *bool    `json:"memory_at_limit,omitempty"`
 }
 
 type check struct {

@@ -87,5 +87,5 @@ func usageOf(u engine.Usage) *usage {
 	if u == (engine.Usage{}) {
 		return nil
 	}
-	return &usage{CPU: seconds(u.CPU), PeakMemory: u.PeakMemory, OOMKills: u.OOMKills, LimitHits: u.LimitHits}
+	return &usage{CPU: seconds(u.CPU), PeakMemory: u.PeakMemory, OOMKills: u.OOMKills, AtLimit: u.AtLimit}
 }

@@ -177,12 +177,12 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	return err
 }
 
-// usageScript prints CPU time, peak memory, kills for want of memory and refusals
-// of it, each as both versions of the kernel's control groups have them.
+// usageScript prints CPU time, memory and kills for want of it, each as both
+// versions of the kernel's control groups have them.
 const usageScript = `cd /sys/fs/cgroup
 cat cpuacct/cpuacct.usage 2>/dev/null | sed 's/^/cpu_ns /'
 cat memory/memory.max_usage_in_bytes memory.peak 2>/dev/null | sed 's/^/peak /'
-cat memory/memory.failcnt 2>/dev/null | sed 's/^/oom /'
+cat memory/memory.limit_in_bytes memory.max 2>/dev/null | sed 's/^/limit /'
 grep -h . cpu.stat memory/memory.oom_control memory.events 2>/dev/null`
 
 // Usage reads the container's own control group, from inside and as root.
@@ -210,7 +210,13 @@ func parseUsage(text string) engine.Usage {
 		d := time.Duration(*us) * time.Microsecond
 		u.CPU = &d
 	}
-	u.PeakMemory, u.OOMKills, u.LimitHits = values["peak"], values["oom_kill"], values["oom"]
+	u.PeakMemory, u.OOMKills = values["peak"], values["oom_kill"]
+	switch limit := values["limit"]; {
+	case values["oom"] != nil: // how often the limit was reached, of the newer version alone
+		u.AtLimit = new(*values["oom"] > 0)
+	case u.PeakMemory != nil && limit != nil:
+		u.AtLimit = new(*u.PeakMemory >= *limit)
+	}
 	return u
 }
 
