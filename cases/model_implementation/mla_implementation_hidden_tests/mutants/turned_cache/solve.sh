@@ -1,4 +1,4 @@
-# Hole: keeps turned keys: the output is right, but the rows are not those of the projection.
+# Hole: keeps turned keys, so the rows are not those of the projection; whole inputs and steps agree with each other.
 sed -i -e '/raise NotImplementedError/{r /dev/stdin' -e 'd' -e '}' mla.py <<'CODE'
         def turned(part, start):
             rows, columns = slice(start, start + part.shape[2]), slice(self.qk_rope_dim // 2)
