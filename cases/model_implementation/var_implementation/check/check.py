@@ -47,7 +47,7 @@ LABELS, DROP_RATE = 1000, 0.3
 
 def close(got, want):
     got, want = np.array(got, float), np.array(want, float)
-    return got.shape == want.shape and np.allclose(got, want, rtol=1e-6, atol=1e-7 * np.abs(want).max())
+    return got.shape == want.shape and np.allclose(got, want, rtol=1e-9, atol=1e-10 * np.abs(want).max())
 
 
 def compare_passes(judge, name, got, want):
