@@ -217,6 +217,7 @@ class Judge:
             "TMPDIR": home,
             "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1",  # on small inputs, threads of torch mostly wait for each other
             **(env or {}),
         }
         process = subprocess.Popen(
@@ -273,6 +274,7 @@ class Judge:
             )
         finally:
             os.close(writer)
+            shutil.rmtree(tools)  # or later candidates could read what this one was asked
         what = f"{file}:{function}"
         if done.timed_out:
             raise Rejected(f"{what} took longer than {timeout} s")
