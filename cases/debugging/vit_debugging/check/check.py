@@ -357,7 +357,7 @@ def brief(given):
     return " ".join([given.get("method", "model"), *words, *(["x".join(map(str, given["images"][-2:]))] if "images" in given else [])])
 
 
-with Judge() as judge:
+with Judge(imports=["torch", "pytest"]) as judge:
     random = Random()
     plain = [plain_model(random, options) for options in PLAIN]
     dynamic = [dynamic_model(random, options, size) for options, size in DYNAMIC]

@@ -310,7 +310,7 @@ def sent(asked):
     return asked
 
 
-with Judge() as judge:
+with Judge(imports=["torch", "pytest"]) as judge:
     random = Random()
     questions = {
         "evaluations": list(evaluations(random)),

@@ -249,7 +249,7 @@ def compare_full(judge, sizes, got):
             judge.expect(f"{name}: the same pixels as other channels", apart > 1e-4, apart)
 
 
-with Judge() as judge:
+with Judge(imports=["torch"]) as judge:
     random = np.random.default_rng()
     tasks = [task(random, sizes, batches) for sizes, batches in MODELS]
     fresh = MODELS[0][0]

@@ -111,7 +111,7 @@ def reference_report(judge, seed):
     return want
 
 
-with Judge() as judge:
+with Judge(imports=["torch", "pytest"]) as judge:
     seed = int.from_bytes(os.urandom(4), "big")  # which nobody can work out beforehand
     want = reference_report(judge, seed)
 
