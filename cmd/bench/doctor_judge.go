@@ -39,7 +39,7 @@ func diagnose(f *facts) []finding {
 	if f.host == nil {
 		out = append(out, finding{levelFail, "engine", firstLine(f.noEngine), startDocker + "."})
 	} else {
-		out = append(out, judgeEngine(f.host), judgeKernel(f.host))
+		out = append(out, judgeEngine(f.host), finding{Level: levelOK, Check: "address", Text: f.host.At}, judgeKernel(f.host))
 		out = append(out, judgeLimits(f)...)
 		out = append(out, judgeClock(f.host.Ahead), judgeNetworks(f), judgeGPUs(f.host), judgeLeft(f))
 	}

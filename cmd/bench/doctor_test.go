@@ -15,7 +15,7 @@ func healthy() *facts {
 	limits := docker.Limits{Memory: new(int64(64 << 20)), PIDs: new(int64(32)), CPUs: new(0.5)}
 	return &facts{
 		host: &docker.Host{
-			Engine: "28.2.2", API: "1.50", CPUs: 2, Memory: 8 << 30, Storage: "overlay2", Cgroup: "2", Local: true, Ahead: new(time.Duration(0)),
+			Engine: "28.2.2", API: "1.50", CPUs: 2, Memory: 8 << 30, Storage: "overlay2", Cgroup: "2", At: "DOCKER_HOST=unix:///x", Local: true, Ahead: new(time.Duration(0)),
 			Pools: []docker.Pool{{Base: netip.MustParsePrefix("172.17.0.0/16"), Size: 16}, {Base: netip.MustParsePrefix("192.168.0.0/16"), Size: 20}},
 		},
 		asked: limits, found: limits, budget: 20 << 30,

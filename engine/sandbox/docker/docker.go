@@ -32,21 +32,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	tc "github.com/testcontainers/testcontainers-go"
-	tclog "github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 )
 
-// Options say how to use a Docker engine. The engine itself is the one at
-// DOCKER_HOST, or else at the usual socket, that of a rootless engine included.
-// Contexts of the docker command are not read.
+// Options say how to use a Docker engine. Which engine that is, the environment
+// says, as it does for the docker command: see connect.go.
 type Options struct {
 	// State is a directory of this user on this machine, the same for all
 	// projects: session locks live in it.
@@ -91,35 +87,6 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	return d, nil
 }
 
-// connect finds the engine and asks what it is.
-func connect(ctx context.Context) (*Driver, error) {
-	// There is no other way to say this, and the library reads it only once.
-	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
-		return nil, err
-	}
-	tclog.SetDefault(quiet{})
-	provider, err := tc.NewDockerProvider(tc.WithLogger(quiet{}), tc.WithDefaultBridgeNetwork("bridge"))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
-	}
-	d := &Driver{provider: provider, client: provider.Client()}
-	// Where nothing answers at DOCKER_HOST, the library looks elsewhere. Whoever
-	// names an engine does not want another one.
-	if want := os.Getenv("DOCKER_HOST"); want != "" && d.client.DaemonHost() != want {
-		provider.Close()
-		return nil, fmt.Errorf("%w: nothing answers at DOCKER_HOST=%s", sandbox.ErrUnavailable, want)
-	}
-	before := time.Now()
-	info, err := d.client.Info(ctx, client.InfoOptions{})
-	if err != nil {
-		provider.Close()
-		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
-	}
-	d.host = hostOf(&info.Info, d.client.ClientVersion(), offset(info.Info.SystemTime, before, time.Now()))
-	d.host.Local = isLocal(d.client.DaemonHost())
-	return d, nil
-}
-
 // Host describes the machine that the engine runs on.
 func (d *Driver) Host() Host { return d.host }
 
@@ -131,10 +98,6 @@ func (d *Driver) Close() error {
 	err := d.clear(ctx, labelSession+"="+d.session.id, func(string) bool { return true })
 	return errors.Join(err, d.images.close(), d.session.close(err == nil), d.provider.Close())
 }
-
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
 
 // wrap marks errors that mean that the engine is gone. What the engine itself
 // could not connect to, such as a registry, it tells as text; only what failed

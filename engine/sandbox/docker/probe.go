@@ -24,6 +24,7 @@ type Host struct {
 	Runtimes []string // sorted
 	GPUs     string   // what gives sandboxes GPUs: "nvidia" or "cdi"; empty if nothing does
 	Root     string   // directory of the engine's data, on its machine
+	At       string   // where it was found, and what says so
 	Local    bool     // its machine is this one, as far as the way to it tells
 	NoSwap   bool     // it cannot limit swap
 	Pools    []Pool   // where subnets of networks come from
