@@ -70,7 +70,7 @@ var rules = []rule{
 	},
 	{
 		of:    []string{"engine/apply", "engine/check"},
-		never: []string{"engine/sandbox/docker", "engine/lang", "engine/plan", "reporters", "github.com/hashicorp/hcl", "github.com/moby/moby"},
+		never: []string{"engine/sandbox/docker", "engine/sandbox/local", "engine/lang", "engine/plan", "reporters", "github.com/hashicorp/hcl", "github.com/moby/moby"},
 		why:   "steps see interfaces; implementations meet in cmd/bench",
 	},
 	{

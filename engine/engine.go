@@ -62,6 +62,10 @@ type Origin struct {
 	Commit string `json:"commit,omitempty"` // of git, that the root of the project was at
 	Dirty  *bool  `json:"dirty,omitempty"`  // files of the project differed from the commit; nil if it is not known
 	Agent  string `json:"agent,omitempty"`  // version of the agent, as it says itself
+
+	// Weakness is what makes it less trustworthy than it could be, in words; empty
+	// if nothing is known to.
+	Weakness string `json:"weakness,omitempty"`
 }
 
 // A Run is a plan with what came of it: the only thing that reporters get.

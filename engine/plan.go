@@ -3,6 +3,7 @@ package engine
 // A Plan is the whole work as a graph. Apply adds nothing to it.
 type Plan struct {
 	Suite  *Suite
+	Driver Driver         // what keeps its sandboxes
 	Trials []*Trial       // by matrix in file order, then case, agent, model, axes and number
 	Steps  []Step         // in topological order; only those that have work to do
 	Gone   []TrialID      // trials with a stored result that the suite no longer has, sorted

@@ -24,6 +24,14 @@ type Sandbox struct {
 	Pos      Pos
 }
 
+// A Driver keeps the sandboxes of a plan. The zero Driver is a Docker engine.
+type Driver string
+
+// DriverLocal keeps sandboxes as processes of this machine, which isolate less and
+// have no images. A result that was made with it is never taken for one of another
+// driver.
+const DriverLocal Driver = "local"
+
 // A Mount shows a directory of the host in a sandbox.
 type Mount struct {
 	Source   string // relative to the root, or absolute

@@ -36,6 +36,7 @@ func newGraphCmd(a *app) *cobra.Command {
 	}
 	f.suiteFlags.add(cmd)
 	f.selectFlags.add(cmd)
+	f.driver.add(cmd)
 	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, dot, mermaid or json")
 	cmd.Flags().BoolVar(&f.trials, "trials", false, "draw every trial, not only matrices")

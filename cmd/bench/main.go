@@ -10,8 +10,13 @@
 // 4 if one could not decide, or some trials came to no verdict. See exit.go.
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
+)
 
 func main() {
+	local.Main()
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
 
 // writePlan shows a plan: totals, a line for each matrix, below it what changed,
@@ -269,6 +270,9 @@ func describeWork(p *engine.Plan) []string {
 	lines := []string{"powers   " + powers}
 	if len(p.Uncertified) > 0 {
 		lines = append(lines, "cases    "+describeUncertified(p))
+	}
+	if p.Driver == engine.DriverLocal {
+		lines = append(lines, "weakness "+local.Weakness)
 	}
 	w := plan.WorstCase(p)
 	if w.Runs == 0 {

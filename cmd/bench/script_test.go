@@ -19,12 +19,15 @@ import (
 
 	"github.com/moby/moby/client"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden sections of the scripts")
 
 // The test binary is bench itself when a script calls it by that name.
 func TestMain(m *testing.M) {
+	local.Main()
 	testscript.Main(m, map[string]func(){
 		"bench": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})

@@ -251,6 +251,9 @@ func (o *Options) check() error {
 			return given(false)
 		}
 	}
+	if o.Driver != "" && o.Driver != engine.DriverLocal {
+		return fmt.Errorf("there is no driver %q", o.Driver)
+	}
 	return nil
 }
 

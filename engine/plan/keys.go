@@ -31,6 +31,7 @@ const none = "none"
 //	case ── agent ── model ── limits, params ── command, env ── seed, trial
 type keys struct {
 	images *images
+	driver engine.Driver
 	cases  map[*engine.Case]*engine.Key
 	models map[subject]*engine.Key // down to the model
 	checks map[*engine.Case]*engine.Key
@@ -53,8 +54,8 @@ type layer struct {
 	key   *engine.Key
 }
 
-func newKeys(i *images) *keys {
-	return &keys{images: i, cases: map[*engine.Case]*engine.Key{}, models: map[subject]*engine.Key{}, checks: map[*engine.Case]*engine.Key{}}
+func newKeys(i *images, d engine.Driver) *keys {
+	return &keys{images: i, driver: d, cases: map[*engine.Case]*engine.Key{}, models: map[subject]*engine.Key{}, checks: map[*engine.Case]*engine.Key{}}
 }
 
 // run: everything that the agent can see or feel.
@@ -175,6 +176,9 @@ func (k *keys) caseKey(c *engine.Case) *engine.Key {
 		b.Add(name+".url", a.URL).AddSum(name+".sha256", a.SHA256).Add(name+".target", a.Target).Add(name+".fixture", listOrNone(a.Fixture))
 	}
 	k.addSandbox(b, c.Sandbox)
+	if k.driver != "" {
+		b.Add("sandbox.driver", string(k.driver)) // and with the run's, the key of its check differs as well
+	}
 	key := b.Key()
 	k.cases[c] = &key
 	return &key

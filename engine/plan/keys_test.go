@@ -71,6 +71,31 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// What local sandboxes gave is never taken for what a container would have given:
+// no run and no check of the one has a key of the other.
+func TestKeysOfDrivers(t *testing.T) {
+	plain := func() *engine.Suite {
+		return suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{command("run")}))
+	}
+	inDocker := newPlan(t, plain(), nil).Trials[0]
+	p, diags := plan.New(plain(), nil, plan.Options{Driver: engine.DriverLocal})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	local := p.Trials[0]
+	if local.Run.Key.Sum == inDocker.Run.Key.Sum || local.Check.Key.Sum == inDocker.Check.Key.Sum {
+		t.Error("a local result has the key of another")
+	}
+	var h history
+	h.add(local, passed)
+	if got := newPlan(t, plain(), &h).Trials[0].Reuse.Sign; got == engine.SignSame || got == engine.SignRegrade {
+		t.Errorf("a local result is reused for a container: %s", got)
+	}
+	if p, _ = plan.New(plain(), &h, plan.Options{Driver: engine.DriverLocal}); p.Trials[0].Reuse.Sign != engine.SignSame {
+		t.Errorf("a local result is not reused locally: %s", p.Trials[0].Reuse.Sign)
+	}
+}
+
 // What decides whether work is equal: each part of the world is changed alone,
 // and the parts of keys that name it change with it, and no others.
 func TestKeys(t *testing.T) {

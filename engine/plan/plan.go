@@ -62,15 +62,18 @@ type Options struct {
 	Rerun      []string `json:"rerun"`
 	NoReuse    bool     `json:"no_reuse"`
 	AllowEmpty bool     `json:"allow_empty"` // to select nothing is no error
+
+	Driver engine.Driver `json:"driver,omitempty"` // what keeps the sandboxes
 }
 
 // New makes the plan of a suite. A nil history means that nothing is stored.
 // The plan is nil if a diagnostic is an error.
 func New(suite *engine.Suite, history History, o Options) (*engine.Plan, engine.Diagnostics) {
-	b := &builder{plan: &engine.Plan{Suite: suite}, history: history, options: o}
+	b := &builder{plan: &engine.Plan{Suite: suite, Driver: o.Driver}, history: history, options: o}
 	cells := b.cross()
 	b.checkPairs(cells)
 	wanted := b.choose(cells)
+	b.checkDriver(wanted)
 	b.makeTrials(wanted)
 	b.checkPrices(cells)
 	if b.diags.HasErrors() {

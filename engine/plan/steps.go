@@ -13,7 +13,7 @@ import (
 func (b *builder) makeSteps(cells []*cell) {
 	images := newImages()
 	s := &stepper{
-		builder: b, images: images, keys: newKeys(images), planned: map[*engine.ImageStep]bool{},
+		builder: b, images: images, keys: newKeys(images, b.plan.Driver), planned: map[*engine.ImageStep]bool{},
 		runs: make(map[engine.Digest]*engine.RunStep, len(b.plan.Trials)),
 	}
 	at := 0

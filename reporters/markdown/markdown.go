@@ -92,6 +92,9 @@ func (p *page) verdict(run *engine.Run, sum reporters.Summary) {
 	if run.Exit.Reason != "" {
 		p.block("%s", escape(run.Exit.Reason))
 	}
+	if w := run.Origin.Weakness; w != "" {
+		p.block("**Weakness:** %s", escape(w))
+	}
 	p.totals(sum)
 }
 

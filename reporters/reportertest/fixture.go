@@ -101,7 +101,7 @@ func Hostile() *engine.Run {
 	gate := b.gate(Evil, engine.GateFailed, Evil, Evil)
 	gate.Gate.Pos.File, gate.Gate.Condition.Text, gate.Values[0] = Evil, Evil, engine.GateValue{Name: Evil, Value: Evil}
 	b.run.Gates = append(b.run.Gates, engine.GateResult{})
-	b.run.Origin = engine.Origin{Host: Evil, OS: Evil, Engine: Evil, Commit: Evil}
+	b.run.Origin = engine.Origin{Host: Evil, OS: Evil, Engine: Evil, Commit: Evil, Weakness: Evil}
 	b.run.Exit = engine.Exit{Code: 4, Reason: Evil}
 	b.run.Version.Bench = Evil
 	b.suite.Sources[0].Path = Evil

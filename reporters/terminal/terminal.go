@@ -59,6 +59,9 @@ func (s Summary) Report(w io.Writer, run *engine.Run) error {
 	if sum.Cost.Models {
 		fmt.Fprintln(&b, sum.Cost.Sentence())
 	}
+	if w := reporters.Line(run.Origin.Weakness); w != "" {
+		fmt.Fprintln(&b, s.paint(yellow, "weakness: "+w))
+	}
 	if reason := reporters.Line(run.Exit.Reason); reason != "" {
 		fmt.Fprintln(&b, reason)
 	}

@@ -30,7 +30,7 @@ type Driver struct {
 // Open tries whether this machine can keep a sandbox. The error wraps
 // sandbox.ErrUnavailable if it cannot, and says what is missing.
 func Open(ctx context.Context) (*Driver, error) {
-	d := &Driver{host: hostOf(), volumes: map[string]func() (*os.File, error){}}
+	d := &Driver{host: Describe(), volumes: map[string]func() (*os.File, error){}}
 	release, _ := os.ReadFile("/etc/os-release") // not every system says so
 	d.image = "local:" + digest.Bytes([]byte(d.host.Kernel+"\n"+runtime.GOARCH+"\n"+string(release))).String()
 	box, err := d.Start(ctx, sandbox.Spec{
@@ -50,7 +50,8 @@ func Open(ctx context.Context) (*Driver, error) {
 	return d, nil
 }
 
-func hostOf() Host {
+// Describe says what this machine is, whether it can keep sandboxes or not.
+func Describe() Host {
 	h := Host{CPUs: runtime.NumCPU()}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
