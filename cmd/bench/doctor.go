@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
 
 // doctorTime bounds everything that doctor asks of an engine.
@@ -61,6 +62,7 @@ func (a *app) doctor(asJSON bool) error {
 type facts struct {
 	host      *docker.Host // nil: no engine answers, and noEngine says why
 	noEngine  error
+	noLocal   error         // why there are no local sandboxes either; asked without an engine only
 	asked     docker.Limits // of the sandbox that was started
 	found     docker.Limits // what the kernel has of them
 	noLimits  error         // why they are not known
@@ -90,7 +92,7 @@ func gather(ctx context.Context) *facts {
 	}
 	d, err := lookAtEngine(ctx)
 	if err != nil {
-		f.noEngine = err
+		f.noEngine, f.noLocal = err, tryLocal(ctx)
 		return f
 	}
 	defer d.Close()
@@ -104,6 +106,15 @@ func gather(ctx context.Context) *facts {
 		f.images, f.noThings = d.Images(ctx, false, nil)
 	}
 	return f
+}
+
+// tryLocal says why this machine cannot keep local sandboxes; nil if it can.
+func tryLocal(ctx context.Context) error {
+	d, err := local.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return d.Close()
 }
 
 // diskAt looks at a directory, or at the nearest one above it that exists.

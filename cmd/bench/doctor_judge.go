@@ -37,7 +37,7 @@ const (
 func diagnose(f *facts) []finding {
 	var out []finding
 	if f.host == nil {
-		out = append(out, finding{levelFail, "engine", firstLine(f.noEngine), startDocker + "."})
+		out = append(out, finding{levelFail, "engine", firstLine(f.noEngine), startDocker + "."}, judgeLocal(f.noLocal))
 	} else {
 		out = append(out, judgeEngine(f.host), finding{Level: levelOK, Check: "address", Text: f.host.At}, judgeKernel(f.host))
 		out = append(out, judgeLimits(f)...)
@@ -48,6 +48,14 @@ func diagnose(f *facts) []finding {
 		out = append(out, judgeDisk(d))
 	}
 	return out
+}
+
+// judgeLocal is about what there is instead of an engine.
+func judgeLocal(err error) finding {
+	if err != nil {
+		return finding{levelWarn, "local", "there are no local sandboxes either: " + firstLine(err), ""}
+	}
+	return finding{levelOK, "local", "trials could run as local processes, which isolate less", orLocal + "."}
 }
 
 func firstLine(err error) string {

@@ -42,13 +42,15 @@ func TestMain(m *testing.M) {
 //	[!] nothing-left       what this script's bench made on the Docker engine is gone;
 //	                       with "!", waits up to 30 seconds until something is there
 //
-// Scripts named apply_*, clean_* and doctor_* need a Docker engine, and fail without one.
+// Scripts named apply_*, clean_* and doctor_* need a Docker engine, and fail without
+// one. The condition [local] is that this machine can keep local sandboxes.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit":         cmdExit,
@@ -57,6 +59,19 @@ func TestScript(t *testing.T) {
 			"nothing-left": cmdNothingLeft,
 		},
 	})
+}
+
+// condition knows "local". Where everything is to be tested, it holds, or what
+// relies on it fails.
+func condition(name string) (bool, error) {
+	if name != "local" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	d, err := local.Open(context.Background())
+	if err != nil {
+		return os.Getenv("CI") != "" || os.Getuid() == 0, nil
+	}
+	return true, d.Close()
 }
 
 // patience bounds what scripts wait for. Engines are slow on busy machines.

@@ -214,7 +214,7 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 // CaseKeys covers what a case is, apart from its solution: what an agent finds,
 // and how what it leaves is graded.
 func CaseKeys(c *engine.Case) (found, graded engine.Key) {
-	k := newKeys(newImages())
+	k := newKeys(newImages(), "")
 	return *k.caseKey(c), *k.checkKey(c)
 }
 
