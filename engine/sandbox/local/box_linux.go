@@ -55,6 +55,7 @@ func newBox(s *engine.Sandbox) (*box, error) {
 		SysProcAttr: &syscall.SysProcAttr{
 			Cloneflags:  unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
 			AmbientCaps: keeperCaps,
+			Setsid:      true, // the Ctrl-C of a terminal is for bench alone
 		},
 	}
 	if err := b.keeper.Start(); err != nil {

@@ -75,9 +75,8 @@ func unpackEntry(dir string, h *tar.Header, content io.Reader) error {
 // place is where an entry goes. Its parents are made, and are directories.
 func place(dir, name string) (string, error) {
 	name = path.Clean("/" + name)
-	at := dir
 	for parent := range parents(name) {
-		at = filepath.Join(dir, parent)
+		at := filepath.Join(dir, parent)
 		if isDir(at) {
 			continue
 		}

@@ -119,7 +119,8 @@ func TestHost(t *testing.T) {
 	}
 	for _, u := range []engine.User{engine.Root, engine.DefaultUser} {
 		out := sh(t, box, u, `for d in / /usr /etc /usr/local/bin /opt /home /root /tmp /var/tmp /run /workspace; do echo x 2>/dev/null >$d/`+mark+` && echo "wrote $d"; done
-cat `+private+`; ls /root /home /tmp; mount -t tmpfs none /workspace && echo mounted; mount -o remount,rw /usr && echo remounted; unshare -m true && echo unshared; kill -9 1`)
+cat `+private+`; ls /root /home /tmp; mount -t tmpfs none /workspace && echo mounted; mount -o remount,rw /usr && echo remounted; unshare -m true && echo unshared
+for s in KILL STOP TERM INT HUP QUIT USR1 CHLD; do kill -$s 1; done`)
 		for _, no := range []string{"seen", "mounted", "unshared", "wrote /usr", "wrote /etc", "wrote /opt"} {
 			if strings.Contains(out, no) {
 				t.Errorf("user %d: %s", u.UID, out)
@@ -130,6 +131,15 @@ cat `+private+`; ls /root /home /tmp; mount -t tmpfs none /workspace && echo mou
 		if _, err := os.Lstat(filepath.Join(dir, mark)); err == nil {
 			t.Errorf("%s of the host was written", dir)
 		}
+	}
+	mounts := strings.Split(sh(t, box, engine.Root, "grep -E ' /(usr|bin|sbin|lib|lib32|lib64|libx32|etc|opt|nix)(/[^ ]*)? ' /proc/self/mountinfo"), "\n")
+	for _, m := range mounts[:len(mounts)-1] {
+		if fields := strings.Fields(m); len(fields) < 6 || !strings.HasPrefix(fields[5], "ro,nosuid,nodev") {
+			t.Errorf("of the host, and not to be read only: %s", m)
+		}
+	}
+	if len(mounts) < 3 {
+		t.Errorf("there are no programs: %q", mounts)
 	}
 	if got := sh(t, box, engine.Root, "cat /proc/1/comm; tr '\\0' '\\n' </proc/1/environ; grep ^CapEff /proc/self/status; ls -l /proc/1/exe >/dev/null 2>&1 && echo traced"); !strings.Contains(got, "00000000000000eb") || strings.Contains(got, "traced") {
 		t.Errorf("root of a check: %s", got)
@@ -147,6 +157,16 @@ func TestMemory(t *testing.T) {
 	u, err := box.Usage(t.Context())
 	if err != nil || u.CPU != nil || u.PeakMemory != nil || u.OOMKills != nil {
 		t.Errorf("usage is not known, but is %+v, %v", u, err)
+	}
+}
+
+// A user gets no more processes than its sandbox has.
+func TestProcesses(t *testing.T) {
+	d, image := open(t)
+	box := start(t, d, sandboxtest.Spec(image))
+	got := sh(t, box, engine.DefaultUser, "i=0; while [ $i -lt 100 ]; do sleep 1000 >/dev/null 2>&1 & i=$((i+1)); echo $i; done")
+	if !strings.Contains(got, "\n40\n") || strings.Contains(got, "\n64\n") {
+		t.Errorf("of 64 processes: %q", got)
 	}
 }
 
