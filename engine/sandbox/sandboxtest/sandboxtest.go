@@ -283,8 +283,9 @@ func volume(t *testing.T, d sandbox.Driver, image string) {
 	}}}
 	var wg sync.WaitGroup
 	for i := range 4 {
-		spec.Grading = i%2 == 1
 		wg.Go(func() {
+			spec := spec
+			spec.Grading = i%2 == 1
 			s, err := d.Start(t.Context(), spec)
 			if err != nil {
 				t.Error(err)
