@@ -146,8 +146,8 @@ type certifier struct {
 	suite   *engine.Suite
 	sources *lang.Sources
 	store   *store.Store
-	files   fs.FS          // of the project
-	place   *place         // nil until something is to be run
+	files   fs.FS  // of the project
+	place   *place // nil until something is to be run
 	report  certificate.Report
 }
 
