@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -160,7 +161,11 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 	if err != nil {
 		return nil, cannot(err)
 	}
-	driver, err := docker.Open(ctx, docker.Options{State: state})
+	pool, err := subnets()
+	if err != nil {
+		return nil, cannot(err)
+	}
+	driver, err := docker.Open(ctx, docker.Options{State: state, Subnets: pool})
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		err = fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err)
 	}
@@ -168,6 +173,20 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 		return nil, cannot(err)
 	}
 	return driver, nil
+}
+
+// subnets is what BENCH_SUBNETS says: where networks of sandboxes get their
+// addresses from. Not valid means that it says nothing.
+func subnets() (netip.Prefix, error) {
+	text := os.Getenv("BENCH_SUBNETS")
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	pool, err := netip.ParsePrefix(text)
+	if err != nil || !pool.Addr().Is4() || !pool.Addr().IsPrivate() || pool.Bits() < 8 || pool.Bits() > 24 {
+		return netip.Prefix{}, fmt.Errorf("BENCH_SUBNETS is %q: write a private range of at least 256 addresses, such as %s", text, docker.DefaultSubnets)
+	}
+	return pool, nil
 }
 
 // parallel is the stricter of two numbers, where 0 is no number.

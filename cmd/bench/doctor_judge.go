@@ -124,7 +124,7 @@ func judgeNetworks(f *facts) finding {
 	if a, b := overlap(f.networks); a != "" {
 		return finding{levelWarn, "networks", fmt.Sprintf("the addresses of networks %s and %s overlap", a, b), "Remove one of them with \"docker network rm\"."}
 	}
-	free, all := subnets(f.host.Pools, f.networks)
+	free, all := subnetsOf(f.host.Pools, f.networks)
 	text := fmt.Sprintf("%s, %d of %d subnets free", plural(len(f.networks), "network"), free, all)
 	if free < fewSubnets {
 		return finding{levelWarn, "networks", text, "Sandboxes with services need one each: run \"docker network prune\", or set default-address-pools for the engine."}
@@ -148,9 +148,9 @@ func overlap(networks []docker.Network) (a, b string) {
 	return "", ""
 }
 
-// subnets counts those that IPv4 networks can be given, and those that no network
+// subnetsOf counts those that IPv4 networks can be given, and those that no network
 // has.
-func subnets(pools []docker.Pool, networks []docker.Network) (free, all int) {
+func subnetsOf(pools []docker.Pool, networks []docker.Network) (free, all int) {
 	for _, p := range pools {
 		if !p.Base.Addr().Is4() || p.Size < p.Base.Bits() {
 			continue

@@ -42,8 +42,13 @@ func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
 		if box.CPUs > float64(host.CPUs) {
 			report("CPUs", "It asks for %v, and the machine of the Docker engine has %d. Lower cpus, or use a larger machine.", box.CPUs, host.CPUs)
 		}
-		if box.Memory > host.Memory {
-			report("memory", "It asks for %.1f GiB, and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(box.Memory), gib(host.Memory))
+		memory, and := box.Memory, ""
+		if t.Reuse.Attempt == nil && len(box.Services) > 0 { // it runs, and is not only graded
+			memory, _ = box.WithServices()
+			and = " with its services"
+		}
+		if memory > host.Memory {
+			report("memory", "It asks for %.1f GiB"+and+", and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(memory), gib(host.Memory))
 		}
 	}
 	return out.Sorted()

@@ -143,12 +143,15 @@ func describeOrder(m *engine.Matrix) []string {
 }
 
 func describeImages(p *engine.Plan) string {
-	images, layers := 0, 0
+	images, layers, services := 0, 0, 0
 	for _, s := range p.Steps {
 		if i, ok := s.(*engine.ImageStep); ok {
-			if i.Base == "" {
+			switch {
+			case i.Service != nil:
+				services++
+			case i.Base == "":
 				images++
-			} else {
+			default:
 				layers++
 			}
 		}
@@ -159,6 +162,9 @@ func describeImages(p *engine.Plan) string {
 	}
 	if layers > 0 {
 		text += ", " + plural(layers, "agent layer")
+	}
+	if services > 0 {
+		text += ", " + plural(services, "service image")
 	}
 	return text
 }
@@ -271,11 +277,36 @@ func describeWork(p *engine.Plan) []string {
 	if w.Runs == 0 {
 		return append(lines, "No agent runs; stored work is graded again.")
 	}
+	if services := describeServices(p); services != "" {
+		lines = append(lines, "services "+services)
+	}
 	lines = append(lines, "time     "+describeTime(p, w))
 	if slices.ContainsFunc(p.Trials, func(t *engine.Trial) bool { return t.Model != nil }) {
 		lines = append(lines, "cost     "+describeCost(p, w))
 	}
 	return lines
+}
+
+// sandboxesOf are those in which agents will run, by their names.
+func sandboxesOf(p *engine.Plan) (out []*engine.Sandbox) {
+	for _, s := range p.Steps {
+		if run, ok := s.(*engine.RunStep); ok && !slices.Contains(out, run.Trials[0].Case.Sandbox) {
+			out = append(out, run.Trials[0].Case.Sandbox)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *engine.Sandbox) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// describeServices names what is started beside agents.
+func describeServices(p *engine.Plan) string {
+	var names []string
+	for _, box := range sandboxesOf(p) {
+		for _, v := range box.Services {
+			names = append(names, box.Name+"."+v.Name)
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func describeTime(p *engine.Plan, w plan.Worst) string {

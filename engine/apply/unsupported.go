@@ -113,7 +113,4 @@ func (u *unsupported) sandbox(s *engine.Sandbox) {
 	for _, m := range s.Mounts {
 		no(false, m.Pos, "mount "+m.Source, "sandboxes with mounts, but mounts nothing. Put the files into the image, or leave out the cases that use the sandbox.")
 	}
-	for _, v := range s.Services {
-		no(false, v.Pos, fmt.Sprintf("have service %q", v.Name), "sandboxes with services, but starts none. Leave out the cases that use the sandbox.")
-	}
 }

@@ -178,13 +178,13 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox."},
 		{name: "read_only", kind: kBool, def: "true", doc: "False lets the agent write."},
 	}},
-	{kind: "service", label: "alias", many: true, doc: "Runs beside each trial, on its network, under its alias.", attrs: []attr{
+	{kind: "service", label: "alias", many: true, doc: "Runs beside the agent, one for each trial, in a container of its own that the sandbox reaches under the alias. Their network has nothing else on it: neither the host nor the internet. What a service prints is kept as `service-ALIAS.log`. Checks have no services. One that is not ready in time is errored(sandbox); from the start of the agent on, only the agent can reach it: if it ends then, the verdict stands, and the attempt records it. Its main process is not process 1.", attrs: []attr{
 		{name: "image", kind: kString, required: true, doc: "Tag or digest."},
 		{name: "env", kind: kMap, doc: "Environment variables."},
-		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs."},
+		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs, or what the entrypoint of the image gets, if it has one."},
 		{name: "memory", kind: kSize, def: "that of the sandbox", doc: "Swap included."},
-	}, blocks: []*spec{{kind: "ready", doc: "When it can be used.", attrs: []attr{
-		{name: "command", kind: kCommand, required: true, doc: "Run in the service until it succeeds."},
+	}, blocks: []*spec{{kind: "ready", doc: "When it can be used. Without it, as soon as it has started.", attrs: []attr{
+		{name: "command", kind: kCommand, required: true, doc: "Run in the container of the service, as the user of its image, until it succeeds."},
 		{name: "timeout", kind: kDuration, def: "`\"1m\"`", doc: "For all tries together."},
 	}}}},
 	{kind: "timeouts", doc: "Bounds the work of bench around a trial. Exceeding one is errored, never failed.", attrs: []attr{

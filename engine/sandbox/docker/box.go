@@ -27,10 +27,20 @@ type box struct {
 	close  sync.Once
 	closed error
 	frozen bool
+	around *surrounding
 }
 
 // Start creates a container, puts the files into it and starts it.
 func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
+	around, err := d.surround(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, around.close())
+		}
+	}()
 	select {
 	case d.starts <- struct{}{}:
 		defer func() { <-d.starts }()
@@ -43,8 +53,8 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err != nil {
 		return nil, err
 	}
-	b := &box{Driver: d}
-	c, err := d.create(ctx, spec, mounts)
+	b := &box{Driver: d, around: around}
+	c, err := d.create(ctx, spec, mounts, around)
 	if c != nil {
 		b.id = c.GetContainerID()
 	}
@@ -55,6 +65,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}()
 	if err != nil {
 		return nil, err // with a container to be removed, if something after its creation failed
+	}
+	if err := around.join(ctx, b.id); err != nil {
+		return nil, err
 	}
 	if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
 		return nil, err
@@ -71,7 +84,7 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 // create makes a container. The engine makes it even for a client that has gone
 // in the meantime, and only its answer says which one to remove: so the answer
 // is waited for, whatever becomes of ctx.
-func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount) (tc.Container, error) {
+func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount, around *surrounding) (tc.Container, error) {
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	d.session.creates(1)
@@ -84,6 +97,7 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 		ConfigModifier: config,
 		HostConfigModifier: func(h *container.HostConfig) {
 			hostConfig(h, spec)
+			around.hostConfig(h)
 			h.Mounts = mounts
 		},
 	})
@@ -112,7 +126,6 @@ const maxFiles = 4096
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
-	h.NetworkMode = "none" // also for engine.NetworkGateway: no sandbox has a model or a host to reach yet
 	h.AutoRemove = true
 	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"
@@ -220,6 +233,7 @@ func (b *box) Close() error {
 		if b.stdin != nil {
 			b.stdin.Close()
 		}
+		b.closed = errors.Join(b.closed, b.around.close())
 	})
 	return b.closed
 }
