@@ -27,14 +27,14 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		if err := w.results.Room(roomToStart); err != nil {
 			return nil, cannot(err)
 		}
-		driver, err := a.openDriver(s, w)
+		driver, gpus, err := a.openDriver(s, w)
 		if err != nil {
 			return nil, err
 		}
 		defer driver.Close()
 		defer a.evict(s.ctx, driver)
 		host := driver.Host()
-		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory}
+		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory, GPUs: gpus}
 		sandboxes = "docker " + host.Engine
 	}
 	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)
@@ -81,19 +81,23 @@ func (a *app) evict(ctx context.Context, driver *docker.Driver) {
 // starts, in bytes.
 const roomToStart = 2 << 20
 
-// openDriver opens the engine for a plan.
-func (a *app) openDriver(s *stages, w *work) (*docker.Driver, error) {
+// openDriver opens the engine for a plan, and finds the GPUs of its machine.
+func (a *app) openDriver(s *stages, w *work) (*docker.Driver, []string, error) {
 	driver, err := openEngine(s.ctx)
 	if signal := signalOf(s.ctx); err != nil && signal != 0 {
-		return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
+		return nil, nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := a.show(w.sources, tooLarge(w.plan, driver.Host())); err != nil {
-		return nil, errors.Join(err, driver.Close())
+	gpus, err := gpusOf(s.ctx, driver.Host())
+	if err == nil {
+		err = a.show(w.sources, tooLarge(w.plan, driver.Host(), gpus))
 	}
-	return driver, nil
+	if err != nil {
+		return nil, nil, errors.Join(err, driver.Close())
+	}
+	return driver, gpus, nil
 }
 
 // lower gives the plan with the budgets of the flags, where they are lower than

@@ -24,11 +24,15 @@ func (a *app) tooLargeHere(p *engine.Plan) engine.Diagnostics {
 	if err != nil {
 		return nil
 	}
-	return tooLarge(p, host)
+	gpus, err := gpusOf(ctx, host)
+	if err != nil {
+		return nil
+	}
+	return tooLarge(p, host, gpus)
 }
 
-// tooLarge reports sandboxes that the machine cannot hold.
-func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
+// tooLarge reports sandboxes that the machine cannot hold, which has some GPUs.
+func tooLarge(p *engine.Plan, host docker.Host, gpus []string) engine.Diagnostics {
 	var out engine.Diagnostics
 	for _, t := range p.Trials {
 		if t.Reuse.Sign == engine.SignSame {
@@ -49,6 +53,9 @@ func tooLarge(p *engine.Plan, host docker.Host) engine.Diagnostics {
 		}
 		if memory > host.Memory {
 			report("memory", "It asks for %.1f GiB"+and+", and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(memory), gib(host.Memory))
+		}
+		if box.GPUs > len(gpus) {
+			report("GPUs", "It asks for %d, and bench knows of %d on the machine of the Docker engine. Lower gpus, or use a machine with more; if there are more, name their ids in BENCH_GPUS, as in 0,1.", box.GPUs, len(gpus))
 		}
 	}
 	return out.Sorted()

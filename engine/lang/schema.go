@@ -162,7 +162,7 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 	{name: "cpus", kind: kNumber, def: "1", doc: "Cores of the machine, in parts of one if need be."},
 	{name: "memory", kind: kSize, def: "`\"2GiB\"`", doc: "Swap included."},
 	{name: "pids", kind: kNumber, def: "512", doc: "Processes and threads."},
-	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices."},
+	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices, which no other trial has meanwhile. Checks have as many. Which there are, `BENCH_GPUS` or `nvidia-smi` says."},
 	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, the host included; it needs `--allow net.open`, and plans and reports call the trial weak. Checks have no network."},
 	{name: "allow_hosts", kind: kStrings, doc: "Names that can be reached, with the network gateway."},
 	{name: "env", kind: kMap, doc: "Environment variables. Names that begin with `BENCH_` are taken."},

@@ -82,6 +82,9 @@ type Spec struct {
 	// Volumes are shown in it. Nobody can write to them, not even root.
 	Volumes []Volume
 
+	// GPUs are the ids of those that it has, and no other sandbox meanwhile.
+	GPUs []string
+
 	// Services run beside it. They are there before it is, and gone with it.
 	Services []Service
 }

@@ -78,7 +78,7 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	return b, c.Start(ctx)
+	return b, gpuError(c.Start(ctx), spec.GPUs)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
@@ -98,6 +98,7 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 		HostConfigModifier: func(h *container.HostConfig) {
 			hostConfig(h, spec)
 			around.hostConfig(h)
+			h.DeviceRequests = deviceRequests(d.host.GPUs, spec.GPUs)
 			h.Mounts = mounts
 		},
 	})

@@ -63,10 +63,10 @@ func hostOf(info *system.Info, api string, ahead *time.Duration) Host {
 		Engine: info.ServerVersion, API: api, CPUs: info.NCPU, Memory: info.MemTotal, Storage: info.Driver, Cgroup: info.CgroupVersion,
 		Runtimes: slices.Sorted(maps.Keys(info.Runtimes)), Root: info.DockerRootDir, NoSwap: !info.SwapLimit, Ahead: ahead,
 	}
-	if slices.Contains(h.Runtimes, "nvidia") {
-		h.GPUs = "nvidia"
+	if slices.Contains(h.Runtimes, gpusNvidia) {
+		h.GPUs = gpusNvidia
 	} else if slices.ContainsFunc(info.DiscoveredDevices, func(d system.DeviceInfo) bool { return strings.Contains(d.ID, "/gpu=") }) {
-		h.GPUs = "cdi"
+		h.GPUs = gpusCDI
 	}
 	for _, p := range info.DefaultAddressPools {
 		h.Pools = append(h.Pools, Pool{p.Base, p.Size})
