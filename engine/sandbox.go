@@ -12,6 +12,7 @@ type Sandbox struct {
 	PIDs     int64   // processes and threads
 	GPUs     int
 	Platform string // "linux/amd64"; empty is the engine's own
+	Runtime  string // of the engine, such as "runsc"; empty is its default
 	Network  Network
 	Allow    []string // hosts that can be reached through the gateway
 	Env      map[string]string

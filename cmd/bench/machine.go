@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -53,6 +55,11 @@ func tooLarge(p *engine.Plan, host docker.Host, gpus []string) engine.Diagnostic
 		}
 		if memory > host.Memory {
 			report("memory", "It asks for %.1f GiB"+and+", and the machine of the Docker engine has %.1f GiB. Lower memory, or use a larger machine.", gib(memory), gib(host.Memory))
+		}
+		if box.Runtime != "" && !slices.Contains(host.Runtimes, box.Runtime) {
+			out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Rule: "V16", Subject: box.Pos.Range(),
+				Summary: fmt.Sprintf("sandbox %q asks for a runtime that is not there", box.Name),
+				Detail:  fmt.Sprintf("It asks for %q, and the Docker engine has %s. Choose one of these, or add it to the engine's runtimes.", box.Runtime, strings.Join(host.Runtimes, ", "))})
 		}
 		if box.GPUs > len(gpus) {
 			report("GPUs", "It asks for %d, and bench knows of %d on the machine of the Docker engine. Lower gpus, or use a machine with more; if there are more, name their ids in BENCH_GPUS, as in 0,1.", box.GPUs, len(gpus))

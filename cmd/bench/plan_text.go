@@ -281,6 +281,9 @@ func describeWork(p *engine.Plan) []string {
 	for _, w := range describeWeaknesses(p) {
 		lines = append(lines, "weak     "+w)
 	}
+	if runtimes := describeRuntimes(p); runtimes != "" {
+		lines = append(lines, "runtime  "+runtimes)
+	}
 	if services := describeServices(p); services != "" {
 		lines = append(lines, "services "+services)
 	}
@@ -316,6 +319,17 @@ func describeWeaknesses(p *engine.Plan) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s (%s)", w.Text, w.Count()))
 	}
 	return lines
+}
+
+// describeRuntimes names the runtimes that are not the engine's own.
+func describeRuntimes(p *engine.Plan) string {
+	var names []string
+	for _, box := range sandboxesOf(p) {
+		if box.Runtime != "" {
+			names = append(names, fmt.Sprintf("%s of sandbox %s", box.Runtime, box.Name))
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 // describeServices names what is started beside agents.

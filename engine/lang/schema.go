@@ -159,6 +159,7 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in. Exactly one of `image` and `build` is given.", example: exampleSandbox, attrs: []attr{
 	{name: "image", kind: kString, doc: "Tag or digest of an image. `bench lock` pins tags."},
 	{name: "platform", kind: kString, def: "that of the engine", doc: "Such as `\"linux/amd64\"`."},
+	{name: "runtime", kind: kString, def: "that of the engine", doc: "What runs the containers of the agent and of the checks: a runtime that the engine has, such as `\"runsc\"`. Services have the engine's own. The threads of gVisor itself count as `pids`: leave it hundreds."},
 	{name: "cpus", kind: kNumber, def: "1", doc: "Cores of the machine, in parts of one if need be."},
 	{name: "memory", kind: kSize, def: "`\"2GiB\"`", doc: "Swap included."},
 	{name: "pids", kind: kNumber, def: "512", doc: "Processes and threads."},

@@ -138,6 +138,7 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 		h.CapAdd = rootCaps
 	}
 	h.SecurityOpt = []string{"no-new-privileges"}
+	h.Runtime = s.Runtime
 	h.NanoCPUs = int64(s.CPUs * 1e9)
 	h.Memory, h.MemorySwap = s.Memory, s.Memory
 	h.ShmSize = s.Memory / 2
@@ -239,6 +240,11 @@ func (b *box) Close() error {
 	return b.closed
 }
 
+// dying reports an error that means that a container has been killed, and that the
+// engine has not seen it end yet. Its runtime may take a while to clean up, as that
+// of gVisor does; then the engine removes it by itself.
+func dying(err error) bool { return strings.Contains(err.Error(), "is zombie and can not be killed") }
+
 // remove removes a container and waits until it is gone, since the engine may
 // be removing it already.
 func (d *Driver) remove(ctx context.Context, id string) error {
@@ -246,7 +252,7 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 	if err == nil {
 		return nil
 	}
-	if !gone(err) {
+	if !gone(err) && !dying(err) {
 		return err
 	}
 	for {

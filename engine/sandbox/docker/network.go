@@ -51,13 +51,13 @@ func (s *subnets) next(bits int) netip.Prefix {
 	return netip.PrefixFrom(netip.AddrFrom4(at), bits)
 }
 
-// smallNet is the size of most networks: 13 containers, beside the addresses of
+// SubnetBits is the size of most networks: 13 containers, beside the addresses of
 // the network, of its gateway, and for broadcasts.
-const smallNet = 28
+const SubnetBits = 28
 
 // sizeFor is the number of bits of the smallest subnet that holds so many containers.
 func sizeFor(members int) int {
-	bits := smallNet
+	bits := SubnetBits
 	for 1<<(32-bits) < members+3 {
 		bits--
 	}
