@@ -259,6 +259,7 @@ func volume(t *testing.T, d sandbox.Driver, image string) {
 	}}}
 	var wg sync.WaitGroup
 	for i := range 4 {
+		spec := spec
 		spec.Grading = i%2 == 1
 		wg.Go(func() {
 			s, err := d.Start(t.Context(), spec)
