@@ -2,6 +2,7 @@ package docker_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -156,6 +157,11 @@ func TestServicesDieWithBench(t *testing.T) {
 	}
 	state := t.TempDir()
 	trial := "services in " + state
+	t.Cleanup(func() { // what a failure leaves
+		if d, err := docker.Open(context.Background(), docker.Options{State: state}); err == nil {
+			d.Close()
+		}
+	})
 	cmd := exec.Command(os.Args[0], "-test.run=^TestServicesDieWithBench$", "-test.v")
 	cmd.Env = append(os.Environ(), "BENCH_TEST_SERVICES="+state)
 	out, err := cmd.StdoutPipe()
