@@ -56,15 +56,17 @@ type ImageStep struct {
 	Sandbox *Sandbox // the first one that declares it
 	Base    StepID   // the image that this one is laid over; empty if it stands by itself
 	Agent   *Agent   // whose layer it is; nil if it stands by itself
+	Service *Service // of the sandbox, whose image it is; nil if it is that of the sandbox
 }
 
 // A RunStep lets an agent work on a case and keeps a snapshot of what it left.
 // Trials with equal keys share one step.
 type RunStep struct {
-	ID     StepID
-	Key    Key
-	Image  StepID   // with the layer of the agent, if it has one
-	Trials []*Trial // at least one; those of other matrices share its work
+	ID       StepID
+	Key      Key
+	Image    StepID   // with the layer of the agent, if it has one
+	Services []StepID // images of the services of the sandbox, in their order
+	Trials   []*Trial // at least one; those of other matrices share its work
 }
 
 // A CheckStep grades the snapshot of a run step.
@@ -93,8 +95,8 @@ func (s *ImageStep) Needs() []StepID {
 	return []StepID{s.Base}
 }
 
-// Needs is the image of the case.
-func (s *RunStep) Needs() []StepID { return []StepID{s.Image} }
+// Needs are the images of the case and of its services.
+func (s *RunStep) Needs() []StepID { return append([]StepID{s.Image}, s.Services...) }
 
 // Needs is the run whose snapshot is graded, and the image it is graded in.
 func (s *CheckStep) Needs() []StepID { return []StepID{s.Run, s.Image} }

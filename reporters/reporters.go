@@ -77,6 +77,9 @@ func selectPlan(plan *engine.Plan, names map[string]bool) *engine.Plan {
 		out.Trials = append(out.Trials, t)
 		if t.Run != nil {
 			needed[t.Run.ID], needed[t.Run.Image] = true, true
+			for _, id := range t.Run.Services {
+				needed[id] = true
+			}
 		}
 		if t.Check != nil {
 			needed[t.Check.ID], needed[t.Check.Image] = true, true

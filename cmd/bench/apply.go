@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -172,7 +173,11 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 	if err != nil {
 		return nil, cannot(err)
 	}
-	driver, err := docker.Open(ctx, docker.Options{State: state})
+	pool, err := subnets()
+	if err != nil {
+		return nil, cannot(err)
+	}
+	driver, err := docker.Open(ctx, docker.Options{State: state, Subnets: pool})
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		err = fmt.Errorf("%w\n%s. In a clone of bench, \"make demo\" does that for you.\n%s", err, startDocker, orLocal)
 	}
@@ -184,6 +189,20 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 
 // orLocal is what else to do where no engine answers.
 const orLocal = "Where there can be no engine, \"bench apply FILE --driver local --allow sandbox.local\" runs trials as local processes, and says in what they prove less"
+
+// subnets is what BENCH_SUBNETS says: where networks of sandboxes get their
+// addresses from. Not valid means that it says nothing.
+func subnets() (netip.Prefix, error) {
+	text := os.Getenv("BENCH_SUBNETS")
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	pool, err := netip.ParsePrefix(text)
+	if err != nil || !pool.Addr().Is4() || !pool.Addr().IsPrivate() || pool.Bits() < 8 || pool.Bits() > 24 {
+		return netip.Prefix{}, fmt.Errorf("BENCH_SUBNETS is %q: write a private range of at least 256 addresses, such as %s", text, docker.DefaultSubnets)
+	}
+	return pool, nil
+}
 
 // parallel is the stricter of two numbers, where 0 is no number.
 func parallel(file, flag int) int {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,6 +69,8 @@ type facts struct {
 	noLimits  error         // why they are not known
 	networks  []docker.Network
 	noNetwork error
+	pool      netip.Prefix // that networks of sandboxes are cut from
+	noPool    error
 	left      []docker.Thing // by dead processes
 	images    []docker.Thing
 	noThings  error
@@ -86,6 +89,9 @@ type disk struct {
 func gather(ctx context.Context) *facts {
 	f := &facts{}
 	f.budget, f.noBudget = diskBudget()
+	if f.pool, f.noPool = subnets(); f.noPool == nil && !f.pool.IsValid() {
+		f.pool = docker.DefaultSubnets
+	}
 	f.disks = append(f.disks, diskAt("results", ".bench"))
 	if state, err := stateDir(); err == nil {
 		f.disks = append(f.disks, diskAt("state", state))

@@ -31,7 +31,7 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 			return nil, err
 		}
 		defer place.close()
-		o.Driver, o.Machine, sandboxes = place.driver, place.machine, place.name
+		o.Driver, o.Machine, sandboxes = place.driver, place.machine.Machine, place.name
 	}
 	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)
 	if p.Driver == engine.DriverLocal {

@@ -129,6 +129,12 @@ func (g *drawing) images(t *engine.Trial, trials bool) {
 	if !trials {
 		g.edge(string(t.Run.Image), "matrix."+t.ID.Matrix, "input")
 	}
+	for _, id := range t.Run.Services {
+		add(id)
+		if !trials {
+			g.edge(string(id), "matrix."+t.ID.Matrix, "input")
+		}
+	}
 }
 
 // trial adds the two steps of a trial. Those that two trials share are drawn
@@ -144,7 +150,9 @@ func (g *drawing) trial(t *engine.Trial, matrix string, trials, status bool) {
 	}
 	g.node(drawingNode{ID: run, Kind: "run", Label: run, Matrix: t.ID.Matrix})
 	g.node(drawingNode{ID: check, Kind: "check", Label: check, Matrix: t.ID.Matrix, Status: end})
-	g.edge(string(t.Run.Image), run, "input")
+	for _, id := range t.Run.Needs() {
+		g.edge(string(id), run, "input")
+	}
 	g.edge(run, check, "input")
 	g.edge(check, matrix, "input")
 }

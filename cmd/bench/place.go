@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/ml-dev-bench/bench/engine"
-	"github.com/ml-dev-bench/bench/engine/apply"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/engine/sandbox/local"
@@ -15,7 +14,7 @@ import (
 // A place is where the sandboxes of a run are.
 type place struct {
 	driver  sandbox.Driver
-	machine apply.Machine
+	machine machine
 	name    string // as an origin has it: "docker 20.10.24"
 	close   func()
 }
@@ -50,7 +49,11 @@ func (a *app) openDocker(ctx context.Context) (*place, error) {
 		return nil, err
 	}
 	host := driver.Host()
-	return &place{driver, machineOf(host.CPUs, host.Memory), "docker " + host.Engine, func() {
+	gpus, err := gpusOf(ctx, host)
+	if err != nil {
+		return nil, errors.Join(err, driver.Close())
+	}
+	return &place{driver, machineOf(host, gpus), "docker " + host.Engine, func() {
 		a.evict(ctx, driver)
 		_ = driver.Close() // what it could not remove, the next process does
 	}}, nil
@@ -65,11 +68,7 @@ func (a *app) openLocal(ctx context.Context) (*place, error) {
 		return nil, cannot(err)
 	}
 	host := driver.Host()
-	return &place{driver, machineOf(host.CPUs, host.Memory), "local " + host.Kernel, func() { _ = driver.Close() }}, nil
-}
-
-func machineOf(cpus int, memory int64) apply.Machine {
-	return apply.Machine{CPUs: cpus, Memory: memory}
+	return &place{driver, localMachine(host), "local " + host.Kernel, func() { _ = driver.Close() }}, nil
 }
 
 // evict removes images that bench has built and not used for long, once they take

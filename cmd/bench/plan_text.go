@@ -11,6 +11,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox/local"
+	"github.com/ml-dev-bench/bench/reporters"
 )
 
 // writePlan shows a plan: totals, a line for each matrix, below it what changed,
@@ -144,12 +145,15 @@ func describeOrder(m *engine.Matrix) []string {
 }
 
 func describeImages(p *engine.Plan) string {
-	images, layers := 0, 0
+	images, layers, services := 0, 0, 0
 	for _, s := range p.Steps {
 		if i, ok := s.(*engine.ImageStep); ok {
-			if i.Base == "" {
+			switch {
+			case i.Service != nil:
+				services++
+			case i.Base == "":
 				images++
-			} else {
+			default:
 				layers++
 			}
 		}
@@ -160,6 +164,9 @@ func describeImages(p *engine.Plan) string {
 	}
 	if layers > 0 {
 		text += ", " + plural(layers, "agent layer")
+	}
+	if services > 0 {
+		text += ", " + plural(services, "service image")
 	}
 	return text
 }
@@ -278,6 +285,15 @@ func describeWork(p *engine.Plan) []string {
 	if w.Runs == 0 {
 		return append(lines, "No agent runs; stored work is graded again.")
 	}
+	for _, w := range describeWeaknesses(p) {
+		lines = append(lines, "weak     "+w)
+	}
+	if runtimes := describeRuntimes(p); runtimes != "" {
+		lines = append(lines, "runtime  "+runtimes)
+	}
+	if services := describeServices(p); services != "" {
+		lines = append(lines, "services "+services)
+	}
 	lines = append(lines, "time     "+describeTime(p, w))
 	if slices.ContainsFunc(p.Trials, func(t *engine.Trial) bool { return t.Model != nil }) {
 		lines = append(lines, "cost     "+describeCost(p, w))
@@ -297,6 +313,55 @@ func describeUncertified(p *engine.Plan) string {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
 	return fmt.Sprintf("%d of %d not certified as they are: %s; see bench test", len(p.Uncertified), len(casesIn(p)), strings.Join(names, ", "))
+}
+
+// sandboxesOf are those in which agents will run, by their names.
+func sandboxesOf(p *engine.Plan) (out []*engine.Sandbox) {
+	for _, s := range p.Steps {
+		if run, ok := s.(*engine.RunStep); ok && !slices.Contains(out, run.Trials[0].Case.Sandbox) {
+			out = append(out, run.Trials[0].Case.Sandbox)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *engine.Sandbox) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// describeWeaknesses says what makes verdicts on trials that will run prove less.
+func describeWeaknesses(p *engine.Plan) (lines []string) {
+	var runs []engine.Result
+	for _, s := range p.Steps {
+		if run, ok := s.(*engine.RunStep); ok {
+			for _, t := range run.Trials {
+				runs = append(runs, engine.Result{Trial: t})
+			}
+		}
+	}
+	for _, w := range reporters.Weaknesses(runs) {
+		lines = append(lines, fmt.Sprintf("%s (%s)", w.Text, w.Count()))
+	}
+	return lines
+}
+
+// describeRuntimes names the runtimes that are not the engine's own.
+func describeRuntimes(p *engine.Plan) string {
+	var names []string
+	for _, box := range sandboxesOf(p) {
+		if box.Runtime != "" {
+			names = append(names, fmt.Sprintf("%s of sandbox %s", box.Runtime, box.Name))
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// describeServices names what is started beside agents.
+func describeServices(p *engine.Plan) string {
+	var names []string
+	for _, box := range sandboxesOf(p) {
+		for _, v := range box.Services {
+			names = append(names, box.Name+"."+v.Name)
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func describeTime(p *engine.Plan, w plan.Worst) string {

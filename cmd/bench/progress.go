@@ -118,7 +118,11 @@ func (s *progress) step(e apply.StepEnded) {
 func (s *progress) image(e apply.ImageEnded) {
 	took := short(time.Since(s.began[e.Step.ID]))
 	if e.Err == nil {
-		s.say("%-8s%s  %s", "image", e.Step.Sandbox.Name, took)
+		name := e.Step.Sandbox.Name
+		if e.Step.Service != nil {
+			name += "." + e.Step.Service.Name
+		}
+		s.say("%-8s%s  %s", "image", name, took)
 		return
 	}
 	s.errored[e.Step.ID] = e

@@ -220,7 +220,7 @@ const crowd = 2
 
 // carryOut runs a plan of the prover.
 func (c *certifier) carryOut(p *engine.Plan) []engine.Result {
-	machine := c.place.machine
+	machine := c.place.machine.Machine
 	machine.CPUs *= crowd
 	show := newProgress(c.app, p)
 	show.silent = true

@@ -203,9 +203,9 @@ func (r *runner) work(ctx context.Context, s graph.Start) (report graph.Report) 
 	case *engine.ImageStep:
 		return r.image(ctx, step)
 	case *engine.RunStep:
-		return r.run(ctx, step)
+		return r.run(ctx, step, s.Devices[resourceGPU])
 	case *engine.CheckStep:
-		return r.check(ctx, step)
+		return r.check(ctx, step, s.Devices[resourceGPU])
 	case nil:
 		return r.doControl(s.ID)
 	}

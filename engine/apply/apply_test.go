@@ -52,6 +52,7 @@ type bench struct {
 	events []apply.Event
 	judge  apply.Judge
 	meter  apply.Meter
+	gpus   []string
 	gates  []engine.GateResult // of the last apply
 }
 
@@ -90,7 +91,7 @@ func (b *bench) carryOut(t *testing.T, ctx context.Context, p *engine.Plan, s *s
 	ended := make(chan []engine.Result, 1)
 	go func() {
 		results, gates := apply.Run(ctx, p, apply.Options{
-			Driver: b.driver, Store: s, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4}, Parallel: b.suite.Parallel,
+			Driver: b.driver, Store: s, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4, GPUs: b.gpus}, Parallel: b.suite.Parallel,
 			Observe: func(e apply.Event) { b.events = append(b.events, e) },
 		})
 		b.gates = gates

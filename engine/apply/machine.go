@@ -76,18 +76,23 @@ func locksOf(trials []*engine.Trial) (names []string) {
 
 // claims are what a sandbox for trials takes. More than the machine leaves for
 // sandboxes is taken for all of it: what it does not have at all is refused
-// before anything starts.
-func claims(c *graph.Config, trials []*engine.Trial) []graph.Claim {
+// before anything starts. Only a run has services; their cores are not set aside,
+// since they mostly wait.
+func claims(c *graph.Config, run bool, trials []*engine.Trial) []graph.Claim {
 	t := first(trials)
 	box := t.Case.Sandbox
+	memory, pids := box.Memory, box.PIDs
+	if run {
+		memory, pids = box.WithServices()
+	}
 	out := []graph.Claim{{Name: resourceTrial, Amount: 1}, {Name: resourceMatrix + t.ID.Matrix, Amount: 1}}
 	for _, name := range locksOf(slices.DeleteFunc(slices.Clone(trials), reused)) {
 		out = append(out, graph.Claim{Name: resourceLock + name, Amount: 1})
 	}
 	for _, claim := range []graph.Claim{
 		{Name: resourceCPU, Amount: int64(math.Ceil(1000 * box.CPUs))},
-		{Name: resourceMemory, Amount: box.Memory},
-		{Name: resourcePIDs, Amount: box.PIDs},
+		{Name: resourceMemory, Amount: memory},
+		{Name: resourcePIDs, Amount: pids},
 	} {
 		if most, bounded := c.Capacity[claim.Name]; bounded {
 			out = append(out, graph.Claim{Name: claim.Name, Amount: min(claim.Amount, most)})

@@ -44,7 +44,7 @@ const exitKilled = 128 + 9
 
 // run lets an agent work on a case once, and stores what came of it, whatever it
 // was: what an agent has spent must not be lost.
-func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
+func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) graph.Report {
 	t := first(s.Trials)
 	if err := r.Store.Room(leastRoom); err != nil {
 		return r.note(string(s.ID), hostFailure(err)) // before an agent works for nothing
@@ -55,7 +55,7 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
 	}
 	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
 	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Origin: r.Origin, Image: r.imageID(s.Image), Began: time.Now().UTC()}
-	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
+	w := &worker{runner: r, step: s, trial: t, attempt: a, dir: draft.Dir, gpus: gpus}
 	err = w.work(ctx)
 	if err != nil {
 		a.Outcome = failure(ctx, err)
@@ -113,20 +113,23 @@ func hostFailure(err error) engine.Outcome {
 // A worker makes one attempt.
 type worker struct {
 	*runner
+	step    *engine.RunStep
 	trial   *engine.Trial
 	attempt *engine.Attempt
-	dir     string // of the draft
+	dir     string   // of the draft
+	gpus    []string // ids of those that the trial has
 }
 
 // work takes an attempt through its phases. An error is the world's fault; what
 // the agent did, whatever it was, is in the attempt.
-func (w *worker) work(ctx context.Context) error {
+func (w *worker) work(ctx context.Context) (err error) {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Services: w.services(), GPUs: w.gpus})
 	if err != nil {
-		return err
+		return errors.Join(err, w.keepLog(err))
 	}
 	defer box.Close()
+	defer func() { err = errors.Join(err, w.keepServices(box.Services())) }()
 	if w.attempt.Origin.Agent, err = w.agents.of(ctx, w); err != nil {
 		return err
 	}
@@ -134,6 +137,9 @@ func (w *worker) work(ctx context.Context) error {
 		if done, err := w.setup(ctx, box); !done || err != nil {
 			return err
 		}
+	}
+	if err := serving(box.Services()); err != nil {
+		return err
 	}
 	if err := w.agent(ctx, box); err != nil || w.attempt.Outcome.Status != engine.StatusInvalid {
 		return err

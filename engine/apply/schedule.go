@@ -74,11 +74,11 @@ func (r *runner) vertex(c *graph.Config, k *ranks, s engine.Step, trials []*engi
 		v.Takes, v.Rank = []graph.Claim{{Name: resourceBuild, Amount: 1}}, k.of(rankImage, trials)
 		return v
 	case *engine.RunStep:
-		v.Takes, v.Rank = claims(c, s.Trials), k.of(rankRun, trials)
+		v.Takes, v.Rank = claims(c, true, s.Trials), k.of(rankRun, trials)
 		r.asks(c, &v, k, trials)
 		r.waits(&v, trials)
 	case *engine.CheckStep:
-		v.Takes, v.Rank, v.Counts = claims(c, s.Trials), k.of(rankCheck, trials), true
+		v.Takes, v.Rank, v.Counts = claims(c, false, s.Trials), k.of(rankCheck, trials), true
 		v.Tail = r.steps[string(s.Run)] != nil
 		if r.steps[string(s.Run)] == nil {
 			r.waits(&v, trials)

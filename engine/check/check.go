@@ -48,6 +48,7 @@ type Input struct {
 	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of the workspace
 	Version  engine.Version
 	Origin   engine.Origin
+	GPUs     []string // ids of those that the sandbox has
 }
 
 // Places in a grading sandbox.
@@ -148,7 +149,7 @@ func (r *runner) run(ctx context.Context) (engine.CheckResult, error) {
 func (r *runner) start(ctx context.Context, open func() (io.ReadCloser, error)) (sandbox.Sandbox, error) {
 	c := r.in.Trial.Case
 	return r.driver.Start(ctx, sandbox.Spec{
-		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(),
+		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), GPUs: r.in.GPUs,
 		Files: func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			workspace := snapshot.Place{Dir: c.Sandbox.Workdir, Owner: c.Sandbox.User}

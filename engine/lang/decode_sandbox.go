@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ func (s *scope) sandbox(name string) *engine.Sandbox {
 		out.GPUs = int(v)
 	}
 	out.Platform = b.platform()
+	out.Runtime = b.runtime()
 	b.network(out)
 	out.Env = b.env("env")
 	if v, ok := b.str("user"); ok {
@@ -71,6 +73,18 @@ func (b *body) platform() string {
 	v, ok := b.str("platform")
 	if parts := strings.Split(v, "/"); ok && (len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "")) {
 		b.errorAt(b.place("platform"), "V09", fmt.Sprintf("unusable platform %q", v), "Write system and architecture, such as \"linux/amd64\".")
+	}
+	return v
+}
+
+var runtimeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// runtime reads the name of a runtime. Which ones there are, the engine says when
+// apply starts.
+func (b *body) runtime() string {
+	v, ok := b.str("runtime")
+	if ok && !runtimeForm.MatchString(v) {
+		b.errorAt(b.place("runtime"), "V09", fmt.Sprintf("unusable runtime %q", v), "Write the name of a runtime of the engine, such as \"runsc\".")
 	}
 	return v
 }

@@ -251,6 +251,7 @@ sandbox "base" {
 
 sandbox "box" {
   platform = "linux/amd64"
+  runtime  = "runsc"
   cpus     = 0.5
   memory   = sandbox.base.memory
   pids     = 64
@@ -458,7 +459,7 @@ report "markdown" {
 	check(t, "image", []any{"image", "Dockerfile", map[string]string{"BASE": "debian:trixie-slim"}, "last"},
 		[]any{box.Image.Build.Context.Path, box.Image.Build.Dockerfile, box.Image.Build.Args, box.Image.Build.Target})
 	check(t, "sandbox", &engine.Sandbox{
-		Name: "box", Image: box.Image, CPUs: 0.5, Memory: 3 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64", Network: engine.NetworkGateway, Allow: []string{"api.test"},
+		Name: "box", Image: box.Image, CPUs: 0.5, Memory: 3 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64", Runtime: "runsc", Network: engine.NetworkGateway, Allow: []string{"api.test"},
 		Env: map[string]string{"A": "debian:trixie-slim 3GiB"}, User: engine.User{UID: 1001, GID: 1002}, Workdir: "/home/agent", Lock: "gpu",
 		Mounts: []*engine.Mount{{Source: "data", Target: "/data", ReadOnly: true}, {Source: "/srv/elsewhere", Outside: true, Target: "/elsewhere"}},
 		Services: []*engine.Service{{

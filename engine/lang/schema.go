@@ -159,11 +159,12 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in. Exactly one of `image` and `build` is given.", example: exampleSandbox, attrs: []attr{
 	{name: "image", kind: kString, doc: "Tag or digest of an image. `bench lock` pins tags."},
 	{name: "platform", kind: kString, def: "that of the engine", doc: "Such as `\"linux/amd64\"`."},
+	{name: "runtime", kind: kString, def: "that of the engine", doc: "What runs the containers of the agent and of the checks: a runtime that the engine has, such as `\"runsc\"`. Services have the engine's own. The threads of gVisor itself count as `pids`: leave it hundreds."},
 	{name: "cpus", kind: kNumber, def: "1", doc: "Cores of the machine, in parts of one if need be."},
 	{name: "memory", kind: kSize, def: "`\"2GiB\"`", doc: "Swap included."},
 	{name: "pids", kind: kNumber, def: "512", doc: "Processes and threads."},
-	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices."},
-	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, and needs `--allow net.open`."},
+	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices, which no other trial has meanwhile. Checks have as many. Which there are, `BENCH_GPUS` or `nvidia-smi` says."},
+	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, the host included; it needs `--allow net.open`, and plans and reports call the trial weak. Checks have no network."},
 	{name: "allow_hosts", kind: kStrings, doc: "Names that can be reached, with the network gateway."},
 	{name: "env", kind: kMap, doc: "Environment variables. Names that begin with `BENCH_` are taken."},
 	{name: "user", kind: kString, def: "`\"1000\"`", doc: "Whom the agent runs as, by number, or `\"root\"`."},
@@ -178,13 +179,13 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox."},
 		{name: "read_only", kind: kBool, def: "true", doc: "False lets the agent write."},
 	}},
-	{kind: "service", label: "alias", many: true, doc: "Runs beside each trial, on its network, under its alias.", attrs: []attr{
+	{kind: "service", label: "alias", many: true, doc: "Runs beside the agent, one for each trial, in a container of its own that the sandbox reaches under the alias. Their network has nothing else on it: neither the host nor the internet. What a service prints is kept as `service-ALIAS.log`. Checks have no services. One that is not ready in time is errored(sandbox); from the start of the agent on, only the agent can reach it: if it ends then, the verdict stands, and the attempt records it. Its main process is not process 1.", attrs: []attr{
 		{name: "image", kind: kString, required: true, doc: "Tag or digest."},
 		{name: "env", kind: kMap, doc: "Environment variables."},
-		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs."},
+		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs, or what the entrypoint of the image gets, if it has one."},
 		{name: "memory", kind: kSize, def: "that of the sandbox", doc: "Swap included."},
-	}, blocks: []*spec{{kind: "ready", doc: "When it can be used.", attrs: []attr{
-		{name: "command", kind: kCommand, required: true, doc: "Run in the service until it succeeds."},
+	}, blocks: []*spec{{kind: "ready", doc: "When it can be used. Without it, as soon as it has started.", attrs: []attr{
+		{name: "command", kind: kCommand, required: true, doc: "Run in the container of the service, as the user of its image, until it succeeds."},
 		{name: "timeout", kind: kDuration, def: "`\"1m\"`", doc: "For all tries together."},
 	}}}},
 	{kind: "timeouts", doc: "Bounds the work of bench around a trial. Exceeding one is errored, never failed.", attrs: []attr{

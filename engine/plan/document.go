@@ -81,6 +81,8 @@ type ImageOf struct {
 	Key   engine.Digest `json:"key"`
 	Base  engine.StepID `json:"base,omitempty"`
 	Agent string        `json:"agent,omitempty"`
+
+	Service string `json:"service,omitempty"`
 }
 
 // TrialOf is what is done for a trial, and by which keys that was decided.
@@ -180,6 +182,9 @@ func NewDocument(p *engine.Plan, in Inputs, v engine.Version) *Document {
 			out := ImageOf{ID: i.ID, Key: i.Key.Sum, Base: i.Base}
 			if i.Agent != nil {
 				out.Agent = i.Agent.Name
+			}
+			if i.Service != nil {
+				out.Service = i.Service.Name
 			}
 			d.Images = append(d.Images, out)
 		}

@@ -195,6 +195,9 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 		Add("sandbox.allow_hosts", listOrNone(s.Allow)).
 		AddJSON("sandbox.user", s.User).
 		Add("sandbox.workdir", s.Workdir)
+	if s.Runtime != "" {
+		b.Add("sandbox.runtime", s.Runtime)
+	}
 	addEnv(b, "sandbox", s.Env)
 	for _, m := range s.Mounts {
 		name := "sandbox.mount." + m.Target

@@ -48,6 +48,7 @@ func newWorld(t testing.TB) *world {
 		Name: "box", Image: engine.Image{Ref: "debian", Pin: "debian@sha256:1"}, CPUs: 1, Memory: 1 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64",
 		Network: engine.NetworkGateway, Allow: []string{"api.test"}, Env: map[string]string{"A": "1"}, User: engine.DefaultUser, Workdir: "/workspace",
 		Mounts:   []*engine.Mount{{Source: "data", Target: "/data", ReadOnly: true}},
+		Runtime:  "runsc",
 		Services: []*engine.Service{{Name: "db", Image: engine.Image{Ref: "postgres"}, Env: map[string]string{"P": "1"}, Command: []string{"pg"}, Memory: 1 << 20, Ready: []string{"ok"}, Timeout: time.Minute}},
 	}
 	w.c = newCase("a")
@@ -140,6 +141,8 @@ func TestKeys(t *testing.T) {
 		{"no pin of the image", func(w *world) { w.box.Image.Pin = "" }, layer, "sandbox.image"},
 		{"image that is built", func(w *world) { w.box.Image = engine.Image{Build: &engine.Build{}} }, layer, "sandbox.image"},
 		{"platform", func(w *world) { w.box.Platform = "linux/arm64" }, layer + " sandbox.platform sandbox.service.db.image", "sandbox.image"},
+		{"runtime", func(w *world) { w.box.Runtime = "kata" }, "sandbox.runtime", ""},
+		{"no runtime", func(w *world) { w.box.Runtime = "" }, "sandbox.runtime", ""},
 		{"cpus", func(w *world) { w.box.CPUs = 2 }, "sandbox.cpus", ""},
 		{"memory", func(w *world) { w.box.Memory++ }, "sandbox.memory", ""},
 		{"pids", func(w *world) { w.box.PIDs++ }, "sandbox.pids", ""},
@@ -378,7 +381,7 @@ func TestFieldsAreDecided(t *testing.T) {
 		{reflect.TypeFor[engine.Script](), "Command Files", ""},
 		{reflect.TypeFor[engine.Check](), "Name Script Timeout Weight Env", ""},
 		{reflect.TypeFor[engine.Asset](), "Name URL SHA256 Target Fixture", "Pos"},
-		{reflect.TypeFor[engine.Sandbox](), "Image CPUs Memory PIDs GPUs Platform Network Allow Env User Workdir Mounts Services", "Name Lock Timeouts Pos"},
+		{reflect.TypeFor[engine.Sandbox](), "Image CPUs Memory PIDs GPUs Platform Runtime Network Allow Env User Workdir Mounts Services", "Name Lock Timeouts Pos"},
 		{reflect.TypeFor[engine.Mount](), "Source Target ReadOnly", "Outside Pos"},
 		{reflect.TypeFor[engine.Service](), "Name Image Env Command Memory Ready Timeout", "Pos"},
 		{reflect.TypeFor[engine.Image](), "Ref Pin Build", ""},

@@ -53,6 +53,9 @@ func (s *stepper) assign(alone []*engine.Trial, cell string) {
 	t.Run = s.runs[key.Sum]
 	if t.Run == nil {
 		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Trials: alone}
+		for _, v := range t.Case.Sandbox.Services {
+			t.Run.Services = append(t.Run.Services, s.images.service(t.Case.Sandbox, v).ID)
+		}
 		s.runs[key.Sum] = t.Run
 	} else {
 		t.Run.Trials = append(t.Run.Trials, t)
@@ -86,6 +89,9 @@ func (s *stepper) addSteps(t *engine.Trial) {
 		}
 		s.addImage(s.images.of(t.Case.Sandbox, nil))
 		s.addImage(s.images.of(t.Case.Sandbox, t.Agent))
+		for _, v := range t.Case.Sandbox.Services {
+			s.addImage(s.images.service(t.Case.Sandbox, v))
+		}
 		s.plan.Steps = append(s.plan.Steps, t.Run)
 	}
 	if t.Check.Trials[0] == t && slices.ContainsFunc(t.Check.Trials, mustCheck) {

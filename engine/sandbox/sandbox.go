@@ -28,7 +28,8 @@ type Driver interface {
 	// An image with a pin is that one, and no other with the same name. The
 	// error is a *BuildError if a Dockerfile does not build.
 	Image(ctx context.Context, spec ImageSpec) (id string, err error)
-	// Start starts a sandbox. Whoever started it closes it.
+	// Start starts a sandbox. Whoever started it closes it. The error is a
+	// *ServiceError if one of its services did not come up.
 	Start(ctx context.Context, spec Spec) (Sandbox, error)
 }
 
@@ -48,6 +49,9 @@ type Sandbox interface {
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
 	// Usage is what the sandbox has used so far. Not after Freeze.
 	Usage(ctx context.Context) (engine.Usage, error)
+	// Services tells of each service, in the order of the Spec. After Close it
+	// tells what was so when that was called.
+	Services() []ServiceState
 	// Close removes the sandbox with everything in it. It can be called twice.
 	Close() error
 }
@@ -77,6 +81,12 @@ type Spec struct {
 
 	// Volumes are shown in it. Nobody can write to them, not even root.
 	Volumes []Volume
+
+	// GPUs are the ids of those that it has, and no other sandbox meanwhile.
+	GPUs []string
+
+	// Services run beside it. They are there before it is, and gone with it.
+	Services []Service
 }
 
 // A Volume is a directory that many sandboxes share, such as a data set.

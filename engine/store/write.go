@@ -18,6 +18,9 @@ const (
 	SnapshotFile = "workspace.tar.gz"
 )
 
+// ServiceLogFile names the file with what a service printed.
+func ServiceLogFile(service string) string { return "service-" + service + ".log" }
+
 // A Draft is an attempt that is being made. Whoever began it commits or
 // discards it.
 type Draft struct {

@@ -129,6 +129,9 @@ type trial struct {
 	RunKey   engine.Digest `json:"run_key,omitzero"`
 	CheckKey engine.Digest `json:"check_key,omitzero"`
 	Image    string        `json:"image,omitempty"`
+	Services []service     `json:"services,omitempty"`
+
+	Weaknesses []string `json:"weaknesses,omitempty"`
 
 	Version *engine.Version `json:"version,omitempty"`
 	Origin  *engine.Origin  `json:"origin,omitempty"`
@@ -141,6 +144,12 @@ type try struct {
 	Detail  string        `json:"detail,omitempty"`
 	Took    *float64      `json:"took_seconds,omitempty"`
 	Cost    *float64      `json:"cost_usd,omitempty"`
+}
+
+type service struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	Exit  *int   `json:"exit,omitempty"`
 }
 
 type axis struct {

@@ -13,7 +13,8 @@ func trialOf(r *engine.Result) trial {
 		Status: r.Outcome.Status, Reason: r.Outcome.Reason, Detail: r.Outcome.Detail, Cause: r.Outcome.Cause,
 		Reused: r.Reused, Score: reporters.Score(r),
 		FirstStatus: r.FirstTry().Status, FirstReason: r.FirstTry().Reason, Tries: r.Tries(), Earlier: earlier(r),
-		Checks: []check{}, Changed: []string{}, Left: []string{},
+		Weaknesses: r.Weaknesses(),
+		Checks:     []check{}, Changed: []string{}, Left: []string{},
 	}
 	for _, p := range t.ID.Points() {
 		out.Axes = append(out.Axes, axis{p[0], p[1]})
@@ -50,6 +51,9 @@ func (t *trial) attempt(of *engine.Trial, a *engine.Attempt) {
 	t.Cost, t.Tokens = reporters.TryCost(of, a.Cost), reporters.TryTokens(of, a.Tokens)
 	t.Began, t.Ended, t.Usage, t.Left = moment(a.Began), moment(a.Ended), usageOf(a.Usage), list(a.Left)
 	t.Origin = originOf(a.Origin)
+	for _, s := range a.Services {
+		t.Services = append(t.Services, service(s))
+	}
 	if a.Version != (engine.Version{}) {
 		t.Version = &a.Version
 	}

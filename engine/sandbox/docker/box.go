@@ -27,10 +27,20 @@ type box struct {
 	close  sync.Once
 	closed error
 	frozen bool
+	around *surrounding
 }
 
 // Start creates a container, puts the files into it and starts it.
 func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
+	around, err := d.surround(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, around.close())
+		}
+	}()
 	select {
 	case d.starts <- struct{}{}:
 		defer func() { <-d.starts }()
@@ -43,8 +53,8 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err != nil {
 		return nil, err
 	}
-	b := &box{Driver: d}
-	c, err := d.create(ctx, spec, mounts)
+	b := &box{Driver: d, around: around}
+	c, err := d.create(ctx, spec, mounts, around)
 	if c != nil {
 		b.id = c.GetContainerID()
 	}
@@ -56,6 +66,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err != nil {
 		return nil, err // with a container to be removed, if something after its creation failed
 	}
+	if err := around.join(ctx, b.id); err != nil {
+		return nil, err
+	}
 	if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
 		return nil, err
 	}
@@ -65,13 +78,13 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	return b, c.Start(ctx)
+	return b, gpuError(c.Start(ctx), spec.GPUs)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
 // in the meantime, and only its answer says which one to remove: so the answer
 // is waited for, whatever becomes of ctx.
-func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount) (tc.Container, error) {
+func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount, around *surrounding) (tc.Container, error) {
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	d.session.creates(1)
@@ -84,6 +97,8 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 		ConfigModifier: config,
 		HostConfigModifier: func(h *container.HostConfig) {
 			hostConfig(h, spec)
+			around.hostConfig(h)
+			h.DeviceRequests = deviceRequests(d.host.GPUs, spec.GPUs)
 			h.Mounts = mounts
 		},
 	})
@@ -112,7 +127,6 @@ const maxFiles = 4096
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
-	h.NetworkMode = "none" // also for engine.NetworkGateway: no sandbox has a model or a host to reach yet
 	h.AutoRemove = true
 	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"
@@ -124,6 +138,7 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 		h.CapAdd = rootCaps
 	}
 	h.SecurityOpt = []string{"no-new-privileges"}
+	h.Runtime = s.Runtime
 	h.NanoCPUs = int64(s.CPUs * 1e9)
 	h.Memory, h.MemorySwap = s.Memory, s.Memory
 	h.ShmSize = s.Memory / 2
@@ -235,9 +250,15 @@ func (b *box) Close() error {
 		if b.stdin != nil {
 			b.stdin.Close()
 		}
+		b.closed = errors.Join(b.closed, b.around.close())
 	})
 	return b.closed
 }
+
+// dying reports an error that means that a container has been killed, and that the
+// engine has not seen it end yet. Its runtime may take a while to clean up, as that
+// of gVisor does; then the engine removes it by itself.
+func dying(err error) bool { return strings.Contains(err.Error(), "is zombie and can not be killed") }
 
 // remove removes a container and waits until it is gone, since the engine may
 // be removing it already.
@@ -246,7 +267,7 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 	if err == nil {
 		return nil
 	}
-	if !gone(err) {
+	if !gone(err) && !dying(err) {
 		return err
 	}
 	for {

@@ -10,7 +10,7 @@
 //
 // # What a sandbox is
 //
-// A container without a network, with all capabilities dropped and no way to
+// A container without a network, or with one of its own, with all capabilities dropped and no way to
 // gain new ones, with limits on CPU, memory, processes and open files, from
 // whose image only the files are used: the entrypoint is replaced. Files come
 // in by one tar stream before the start. Nothing of the host is mounted.
@@ -32,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -47,6 +48,9 @@ type Options struct {
 	// State is a directory of this user on this machine, the same for all
 	// projects: session locks live in it.
 	State string
+	// Subnets is a private range from which networks of sandboxes are cut; the
+	// zero value is DefaultSubnets.
+	Subnets netip.Prefix
 	// Look leaves what dead processes left where it is, to be looked at.
 	Look bool
 }
@@ -58,6 +62,7 @@ type Driver struct {
 	session  *session
 	images   *records
 	volumes  volumes
+	subnets  *subnets
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }
@@ -78,6 +83,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
 	}
 	d.images = newRecords(o.State)
+	d.subnets = newSubnets(o.Subnets)
 	if o.Look {
 		return d, nil
 	}

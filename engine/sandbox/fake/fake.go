@@ -50,6 +50,10 @@ type Driver struct {
 	// Used is what every sandbox says that it has used.
 	Used engine.Usage
 
+	// Serve plays the start of every service of a sandbox, and returns what it
+	// prints. An error is why it is never ready. Box.End ends it later.
+	Serve func(ctx context.Context, b *Box, s sandbox.Service) (log string, err error)
+
 	// Forget keeps no list of calls, for tests of what others keep.
 	Forget bool
 
@@ -126,6 +130,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox,
 	if err := b.call(ctx, "Start"); err != nil {
 		return nil, err
 	}
+	if err := b.serve(ctx); err != nil {
+		return nil, err
+	}
 	if err := unpack(spec.Files, func(name, content string) { b.Write("/"+name, content) }); err != nil {
 		return nil, err
 	}
@@ -146,9 +153,43 @@ type Box struct {
 	Spec   sandbox.Spec
 	driver *Driver
 
-	mu     sync.Mutex
-	files  map[string]string // content by absolute path; directories are not kept
-	closed bool
+	mu       sync.Mutex
+	files    map[string]string // content by absolute path; directories are not kept
+	services []sandbox.ServiceState
+	closed   bool
+}
+
+// serve starts the services.
+func (b *Box) serve(ctx context.Context) error {
+	for _, s := range b.Spec.Services {
+		state := sandbox.ServiceState{Name: s.Name}
+		if b.driver.Serve != nil {
+			var err error
+			if state.Log, err = b.driver.Serve(ctx, b, s); err != nil {
+				return &sandbox.ServiceError{Name: s.Name, Log: state.Log, Err: err}
+			}
+		}
+		b.services = append(b.services, state)
+	}
+	return nil
+}
+
+// End ends a service by itself.
+func (b *Box) End(service string, exit sandbox.Exit) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.services {
+		if b.services[i].Name == service {
+			b.services[i].Exit = &exit
+		}
+	}
+}
+
+// Services tells of the services.
+func (b *Box) Services() []sandbox.ServiceState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.services)
 }
 
 // Read is the content of a file.

@@ -279,6 +279,9 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 // Usage is unknown: only control groups could tell.
 func (b *box) Usage(context.Context) (engine.Usage, error) { return engine.Usage{}, nil }
 
+// Services are refused at Start.
+func (b *box) Services() []sandbox.ServiceState { return nil }
+
 // Close kills the keeper. It is waited for until everything has gone with it.
 func (b *box) Close() error {
 	b.close.Do(func() {
