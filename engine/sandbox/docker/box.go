@@ -24,6 +24,7 @@ type box struct {
 	*Driver
 	id     string
 	stdin  io.Closer // the dead-man's switch: PID 1 ends when it is closed
+	way    *way      // to what serves the sandbox; nil if nothing does
 	close  sync.Once
 	closed error
 	frozen bool
@@ -39,6 +40,13 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
+	if spec.Serve != nil {
+		helper, err := d.helperVolume(ctx, spec.Image)
+		if err != nil {
+			return nil, wrap("starting a sandbox", err)
+		}
+		spec.Volumes = append(slices.Clip(spec.Volumes), helper)
+	}
 	mounts, err := d.mounts(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -65,7 +73,10 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	return b, c.Start(ctx)
+	if err := c.Start(ctx); err != nil || spec.Serve == nil {
+		return b, err
+	}
+	return b, b.serve(ctx, spec.Serve)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
@@ -112,7 +123,7 @@ const maxFiles = 4096
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
-	h.NetworkMode = "none" // also for engine.NetworkGateway: no sandbox has a model or a host to reach yet
+	h.NetworkMode = "none" // also for engine.NetworkGateway: what it can reach is served
 	h.AutoRemove = true
 	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"
@@ -148,14 +159,15 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 	return err
 }
 
-// Freeze stops all processes of the container with the kernel's freezer.
+// Freeze stops all processes of the container with the kernel's freezer. Nothing
+// is served any more after that, so that nobody inside sees it end.
 func (b *box) Freeze(ctx context.Context) error {
 	if b.frozen {
 		return nil
 	}
 	_, err := b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{})
 	b.frozen = err == nil
-	return wrap("freezing a sandbox", err)
+	return errors.Join(wrap("freezing a sandbox", err), b.way.end(ctx))
 }
 
 // CopyOut streams a directory.
@@ -214,8 +226,9 @@ func (b *box) Close() error {
 	b.close.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 		defer cancel()
+		b.closed = b.way.end(ctx)
 		if b.id != "" {
-			b.closed = wrap("removing a sandbox", b.remove(ctx, b.id))
+			b.closed = errors.Join(b.closed, wrap("removing a sandbox", b.remove(ctx, b.id)))
 		}
 		if b.stdin != nil {
 			b.stdin.Close()

@@ -53,6 +53,11 @@ type Options struct {
 	State string
 	// Look leaves what dead processes left where it is, to be looked at.
 	Look bool
+	// Helper finds the program that runs in a sandbox with a Spec.Serve, for a
+	// platform such as "linux/amd64". It is a static executable that does what
+	// tunnel.Main says if its first argument is tunnel.Command. The error says
+	// how to get one. With nil, no sandbox can have a Spec.Serve.
+	Helper func(platform string) (file string, err error)
 }
 
 // A Driver is a connection to a Docker engine.
@@ -62,6 +67,7 @@ type Driver struct {
 	session  *session
 	images   *records
 	volumes  volumes
+	helpers  helpers
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }
@@ -82,6 +88,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
 	}
 	d.images = newRecords(o.State)
+	d.helpers.find = o.Helper
 	if o.Look {
 		return d, nil
 	}

@@ -51,13 +51,20 @@ func (b *box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
 		_, c.broken = stdcopy.StdCopy(orDiscard(cmd.Stdout), orDiscard(cmd.Stderr), stream.Reader)
 	}()
 	exit, err := b.wait(ctx, c)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return exit, nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
 		b.end(ctx, c)
-		stream.Close()
-		<-c.output // or a writer of the caller could be written to after the return
-		return sandbox.Exit{}, ctx.Err()
+	case errors.Is(err, errCutOff):
+		b.kill(c)
+	default:
+		return sandbox.Exit{}, err
 	}
-	return exit, err
+	stream.Close()
+	<-c.output // or a writer of the caller could be written to after the return
+	return sandbox.Exit{}, err
 }
 
 // wait waits for the end of a command: of its output, and then of itself.
@@ -66,11 +73,17 @@ func (b *box) wait(ctx context.Context, c *command) (sandbox.Exit, error) {
 	case <-c.output:
 	case <-ctx.Done():
 		return sandbox.Exit{}, ctx.Err()
+	case <-b.way.isBroken():
+		return sandbox.Exit{}, b.way.err
 	}
 	if c.broken != nil {
 		return sandbox.Exit{}, wrap("reading the output of a command", c.broken)
 	}
-	return b.exit(ctx, c.id)
+	exit, err := b.exit(ctx, c.id)
+	if err == nil {
+		err = b.intact(ctx)
+	}
+	return exit, err
 }
 
 // exit waits for the status of a command whose output has ended.
