@@ -108,7 +108,6 @@ func (u *unsupported) sandbox(s *engine.Sandbox) {
 		u.unless(fine, at, fmt.Sprintf("sandbox %q cannot %s yet", s.Name, what), detail)
 	}
 	no(s.Network != engine.NetworkOpen, s.Pos, "have an open network", "sandboxes with an open network, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
-	no(len(s.Allow) == 0, s.Pos, "reach other hosts", "sandboxes with allow_hosts, but gives them no network. Remove the argument, or leave out the cases that use the sandbox.")
 	no(s.GPUs == 0, s.Pos, "have GPUs", "sandboxes with GPUs, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
 	for _, m := range s.Mounts {
 		no(false, m.Pos, "mount "+m.Source, "sandboxes with mounts, but mounts nothing. Put the files into the image, or leave out the cases that use the sandbox.")

@@ -13,9 +13,10 @@ import (
 
 // Names of the files of an attempt.
 const (
-	LogFile      = "agent.log"
-	SetupLogFile = "setup.log"
-	SnapshotFile = "workspace.tar.gz"
+	LogFile       = "agent.log"
+	SetupLogFile  = "setup.log"
+	EgressLogFile = "egress.log"
+	SnapshotFile  = "workspace.tar.gz"
 )
 
 // A Draft is an attempt that is being made. Whoever began it commits or
