@@ -160,7 +160,7 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 	if err != nil {
 		return nil, cannot(err)
 	}
-	driver, err := docker.Open(ctx, docker.Options{State: state})
+	driver, err := docker.Open(ctx, docker.Options{State: state, Helper: helper})
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		err = fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err)
 	}

@@ -90,7 +90,8 @@ func (a *app) openDriver(s *stages, w *work) (*docker.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.show(w.sources, tooLarge(w.plan, driver.Host())); err != nil {
+	host := driver.Host()
+	if err := a.show(w.sources, append(tooLarge(w.plan, host), noHelper(w.plan, host, helper)...)); err != nil {
 		return nil, errors.Join(err, driver.Close())
 	}
 	return driver, nil
