@@ -248,6 +248,9 @@ func (e *entry) fail(w http.ResponseWriter, err error) {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		e.Verdict, text, status = refused, r.why, http.StatusForbidden
 	}
+	if c, ok := w.(*counting); ok {
+		w = c.ResponseWriter // it is not the host that answers
+	}
 	w.Header().Set("Connection", "close") // what was to go through it must not be taken for a request
 	http.Error(w, "bench: "+text, status)
 }

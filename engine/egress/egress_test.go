@@ -243,7 +243,7 @@ func TestFailed(t *testing.T) {
 		if !strings.HasPrefix(got, "HTTP/1.1 502 ") || !strings.Contains(got, "does not answer at port 443") || strings.Contains(got, "10.9.8.7") {
 			t.Errorf("%s: got %q", request, got)
 		}
-		if all := w.entries(t); len(all) != 1 || all[0].Verdict != failed || !strings.Contains(all[0].Why, "10.9.8.7") {
+		if all := w.entries(t); len(all) != 1 || all[0].Verdict != failed || all[0].Received != 0 || !strings.Contains(all[0].Why, "10.9.8.7") {
 			t.Errorf("%s: log: %+v", request, all)
 		}
 	}

@@ -22,8 +22,8 @@ import (
 const patience = 3 * time.Second
 
 var commands = map[string]func(args ...string) error{
-	"get": get, "stream": stream, "parallel": parallel, "upload": upload, "download": download, "connect": connect, "hold": hold,
-	"dial": dial, "lookup": lookup, "write": write, "signal": signal, "trace": trace, "find": find,
+	"get": get, "stream": stream, "parallel": parallel, "repeat": repeat, "upload": upload, "download": download, "connect": connect, "hold": hold,
+	"dial": dial, "lookup": lookup, "write": write, "signal": signal, "trace": trace, "find": find, "bind": bind, "serve": serve,
 }
 
 func main() {
@@ -87,6 +87,23 @@ func parallel(args ...string) error {
 		}
 	}
 	fmt.Println("all", n)
+	return nil
+}
+
+// repeat K N URL makes N requests, K at once.
+func repeat(args ...string) error {
+	k, _ := strconv.Atoi(args[0])
+	n, _ := strconv.Atoi(args[1])
+	each := strconv.Itoa(n/k + 1)
+	errs := make(chan error, k)
+	for range k {
+		go func() { errs <- download(each, args[2]) }()
+	}
+	for range k {
+		if err := <-errs; err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -232,6 +249,27 @@ func trace(args ...string) error {
 	}
 	fmt.Println("reached")
 	return nil
+}
+
+// bind ADDR listens where somebody else may listen already.
+func bind(args ...string) error {
+	share := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, 0xf /* SO_REUSEPORT */, 1)
+		})
+	}}
+	l, err := share.Listen(context.Background(), "tcp", args[0])
+	if err != nil {
+		return err
+	}
+	fmt.Println("reached")
+	return l.Close()
+}
+
+// serve ADDR answers all requests.
+func serve(args ...string) error {
+	return http.ListenAndServe(args[0], http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "reached") }))
 }
 
 // find WORD prints the number of the process that has an argument.
