@@ -11,10 +11,14 @@ import (
 // goroutine, however many there are.
 type guard struct {
 	io.ReadWriteCloser
-	header [12]byte // version, type, flags (2), stream (4), length (4)
-	have   int      // bytes of it
-	body   uint32   // bytes until the next one
+	header [headerSize]byte
+	have   int    // bytes of it
+	body   uint32 // bytes until the next one
 }
+
+// headerSize is the size of the header of a frame: version, type, flags (2),
+// stream (4), length (4).
+const headerSize = 12
 
 // Types of frames.
 const (

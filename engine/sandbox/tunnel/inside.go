@@ -22,7 +22,7 @@ func Inside(in io.ReadCloser, out io.WriteCloser, addr string) error {
 	if _, err := io.WriteString(out, greeting); err != nil {
 		return errors.Join(err, in.Close(), out.Close())
 	}
-	session, err := yamux.Client(pair{in, out}, config())
+	session, err := yamux.Client(&joiner{ReadWriteCloser: pair{in, out}}, config())
 	if err != nil {
 		return err
 	}

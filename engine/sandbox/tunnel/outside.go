@@ -36,7 +36,7 @@ func Open(conn io.ReadWriteCloser) (*Server, error) {
 	if err := greeted(conn); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	session, err := yamux.Server(&guard{ReadWriteCloser: conn}, config())
+	session, err := yamux.Server(&joiner{ReadWriteCloser: &guard{ReadWriteCloser: conn}}, config())
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
