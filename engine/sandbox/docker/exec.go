@@ -86,26 +86,35 @@ func (b *box) wait(ctx context.Context, c *command) (sandbox.Exit, error) {
 	return exit, err
 }
 
-// exit waits for the status of a command whose output has ended.
+// exit waits for the status of a command whose output has ended, and makes sure
+// that it was not the end of the container.
 func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
+	code, err := b.status(ctx, id)
+	if err == nil {
+		err = b.alive(ctx)
+	}
+	if err == nil && code >= exitSignalled {
+		err = b.survived(ctx)
+	}
+	return sandbox.Exit{Code: code}, err
+}
+
+// status waits for the end of a command.
+func (b *box) status(ctx context.Context, id string) (code int, err error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		state, err := b.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		if err != nil {
 			if gone(err) {
 				err = errors.New("the container died")
 			}
-			return sandbox.Exit{}, wrap("waiting for a command", err)
+			return 0, wrap("waiting for a command", err)
 		}
 		if !state.Running {
-			err := b.alive(ctx)
-			if err == nil && state.ExitCode >= exitSignalled {
-				err = b.survived(ctx)
-			}
-			return sandbox.Exit{Code: state.ExitCode}, err
+			return state.ExitCode, nil
 		}
 		select {
 		case <-ctx.Done():
-			return sandbox.Exit{}, ctx.Err()
+			return 0, ctx.Err()
 		case <-time.After(wait):
 		}
 	}

@@ -157,7 +157,8 @@ func (b *box) serve(ctx context.Context, h http.Handler) error {
 
 // judge finds out why a way has ended, if it was not to. A helper that was killed
 // was killed inside, by root or for want of memory: that is for whoever runs there
-// to answer for.
+// to answer for. If it was the end of the container, that ends the commands too. It
+// starts nothing in the container, which may be about to be frozen.
 func (b *box) judge(cause error) {
 	w := b.way
 	defer close(w.judged)
@@ -166,12 +167,12 @@ func (b *box) judge(cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
-	exit, err := b.exit(ctx, w.helper)
+	code, err := b.status(ctx, w.helper)
 	switch {
-	case err == nil && exit.Code == exitSignalled+9:
+	case err == nil && code == exitSignalled+9:
 		return
 	case err == nil:
-		err = fmt.Errorf("its helper ended with exit status %d", exit.Code)
+		err = fmt.Errorf("its helper ended with exit status %d", code)
 	}
 	w.err = fmt.Errorf("%w: %w%s", errCutOff, errors.Join(cause, err), w.conn.complaint())
 	close(w.broken)

@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,18 +21,11 @@ import (
 	"github.com/ml-dev-bench/bench/engine/sandbox/tunnel"
 )
 
-// root is a sandbox whose agent may signal what serves it.
-func root(t testing.TB, image string, h http.Handler) sandbox.Spec {
-	spec := sandboxtest.WithProbe(t, sandboxtest.Spec(image))
-	box := *spec.Sandbox
-	box.User, spec.Sandbox, spec.Serve = engine.Root, &box, h
-	return spec
-}
-
 const served = "http://" + sandbox.ServeAddr + "/"
 
 // A sandbox that is cut off is the world's fault: the command that runs is
-// ended, and so is each one after it. It is not if the agent did it.
+// ended, and so is each one after it. It is not if the agent did it, or memory ran
+// out.
 func TestCutOff(t *testing.T) {
 	d := open(t, t.TempDir())
 	t.Cleanup(func() { d.Close() })
@@ -38,53 +33,72 @@ func TestCutOff(t *testing.T) {
 	for name, test := range map[string]struct {
 		signal string
 		broken bool
-	}{"crash": {"6", true}, "kill": {"9", false}} {
+	}{"crash": {"-6", true}, "kill": {"-9", false}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, err := d.Start(t.Context(), root(t, image, http.NotFoundHandler()))
+			spec := sandboxtest.WithProbe(t, sandboxtest.Spec(image))
+			spec.Serve, spec.Trial = http.NotFoundHandler(), t.TempDir()
+			s, err := d.Start(t.Context(), spec)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			pid, ok := sandboxtest.RunProbe(t, s, engine.Root, nil, "find", tunnel.Command)
+			pid, ok := sandboxtest.RunProbe(t, s, engine.DefaultUser, nil, "find", tunnel.Command)
 			if !ok {
 				t.Fatal(pid)
 			}
-			run := func(script string) (sandbox.Exit, error) {
+			run := func(script string, out io.Writer) (sandbox.Exit, error) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				return s.Exec(ctx, sandbox.Cmd{Args: []string{"sh", "-c", script}, Dir: "/", User: engine.DefaultUser})
+				return s.Exec(ctx, sandbox.Cmd{Args: []string{"sh", "-c", script}, Dir: "/workspace", User: engine.DefaultUser, Stdout: out})
 			}
-			type end struct {
-				exit sandbox.Exit
-				err  error
-			}
-			waiting := make(chan end, 1)
-			go func() {
-				exit, err := run("sleep 5; exit 7") // ended by the crash, and not by the kill
-				waiting <- end{exit, err}
-			}()
-			later := fmt.Sprintf("(sleep 1; kill -%s %s) >/dev/null 2>&1 &", test.signal, pid)
-			if _, err := s.Exec(t.Context(), sandbox.Cmd{Args: []string{"sh", "-c", later}, Dir: "/", User: engine.Root}); err != nil {
-				t.Error(err)
-			}
-			if got := <-waiting; test.broken != (got.err != nil) || !test.broken && got.exit.Code != 7 {
-				t.Errorf("the command that ran: %v, %v", got.exit, got.err)
-			}
-			// As it would look to an agent: it cannot reach anything, and ends.
-			exit, err := run(sandboxtest.Probe + " get " + served)
+			// It ends by itself once the helper is gone, as an agent would.
+			exit, err := run("echo; while "+sandboxtest.Probe+" dial tcp "+sandbox.ServeAddr+"; do sleep 0.1; done; exit 7", writer(func() {
+				dockerCommand(t, "exec", "--user", "0", containerOf(t, spec.Trial), "sh", "-c", "kill "+test.signal+" "+pid)
+			}))
 			if test.broken {
-				if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "cut off") || !strings.Contains(err.Error(), "SIGABRT") {
-					t.Errorf("the next command: %v, %v", exit, err)
-				}
-			} else if err != nil || exit.Code != 1 {
-				t.Errorf("the next command: %v, %v", exit, err)
+				cutOff(t, err)
+			} else if err != nil || exit.Code != 7 {
+				t.Errorf("the command that ran: %v, %v", exit, err)
+			}
+			_, err = run("true", nil)
+			if test.broken {
+				cutOff(t, err)
+			} else if err != nil {
+				t.Error(err)
 			}
 			if err := s.Freeze(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+func cutOff(t *testing.T, err error) {
+	t.Helper()
+	if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "cut off") || !strings.Contains(err.Error(), "SIGABRT") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// writer does something at the first write.
+func writer(do func()) io.Writer {
+	var once sync.Once
+	return writeFunc(func() { once.Do(do) })
+}
+
+type writeFunc func()
+
+func (f writeFunc) Write(p []byte) (int, error) { f(); return len(p), nil }
+
+// containerOf is the id of the container for a trial.
+func containerOf(t *testing.T, trial string) string {
+	t.Helper()
+	out, err := exec.Command("docker", "ps", "--quiet", "--filter", "label=bench.trial="+trial).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // Without a helper, or with a wrong one, no sandbox starts that needs one, and the
