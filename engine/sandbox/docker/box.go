@@ -159,15 +159,20 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 	return err
 }
 
-// Freeze stops all processes of the container with the kernel's freezer. Nothing
-// is served any more after that, so that nobody inside sees it end.
+// Freeze stops all processes of the container. Nothing is served any more after
+// that, and not before it: nobody inside sees it end.
 func (b *box) Freeze(ctx context.Context) error {
+	return errors.Join(b.freeze(ctx), b.way.end(ctx))
+}
+
+// freeze stops all processes with the kernel's freezer.
+func (b *box) freeze(ctx context.Context) error {
 	if b.frozen {
 		return nil
 	}
 	_, err := b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{})
 	b.frozen = err == nil
-	return errors.Join(wrap("freezing a sandbox", err), b.way.end(ctx))
+	return wrap("freezing a sandbox", err)
 }
 
 // CopyOut streams a directory.

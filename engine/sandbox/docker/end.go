@@ -94,7 +94,7 @@ func (b *box) kill(c *command) {
 	b.started(c)
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
-	if b.Freeze(ctx) != nil {
+	if b.freeze(ctx) != nil {
 		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
 	}
 }
