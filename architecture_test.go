@@ -90,6 +90,12 @@ var rules = []rule{
 		why:   "a place to run knows nothing of what runs in it",
 	},
 	{
+		of:    []string{"engine/egress"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "log/slog"},
+		why:   "the proxy decides what an agent reaches: it can be read alone",
+	},
+	{
 		of:    []string{"reporters"},
 		never: []string{"engine/apply", "engine/sandbox", "engine/lang", "engine/store", "engine/plan", "cmd"},
 		why:   "a reporter gets a finished run, and nothing else",
@@ -103,6 +109,7 @@ var homes = map[string][]string{
 	"github.com/testcontainers":    {"engine/sandbox/docker"},
 	"github.com/moby/moby":         {"engine/sandbox/docker"},
 	"github.com/containerd":        {"engine/sandbox/docker"},
+	"github.com/hashicorp/yamux":   {"engine/sandbox/tunnel"},
 	"github.com/olekukonko":        {"reporters/terminal", "reporters/markdown"},
 	"github.com/spf13":             {"cmd/bench"},
 	"golang.org/x/term":            {"cmd/bench"},

@@ -177,7 +177,7 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 	if err != nil {
 		return nil, cannot(err)
 	}
-	driver, err := docker.Open(ctx, docker.Options{State: state, Subnets: pool})
+	driver, err := docker.Open(ctx, docker.Options{State: state, Subnets: pool, Helper: helper})
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		err = fmt.Errorf("%w\n%s. In a clone of bench, \"make demo\" does that for you.\n%s", err, startDocker, orLocal)
 	}

@@ -13,10 +13,11 @@ import (
 
 // A place is where the sandboxes of a run are.
 type place struct {
-	driver  sandbox.Driver
-	machine machine
-	name    string // as an origin has it: "docker 20.10.24"
-	close   func()
+	driver   sandbox.Driver
+	machine  machine
+	name     string // as an origin has it: "docker 20.10.24"
+	platform string // of images that name no other: "linux/amd64"
+	close    func()
 }
 
 // roomToStart is what must be free where results are stored before anything
@@ -36,7 +37,7 @@ func (a *app) openPlace(s *stages, w *work) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.show(w.sources, tooLarge(w.plan, p.machine)); err != nil {
+	if err := a.show(w.sources, append(tooLarge(w.plan, p.machine), noHelper(w.plan, p.platform, helper)...)); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (a *app) openDocker(ctx context.Context) (*place, error) {
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())
 	}
-	return &place{driver, machineOf(host, gpus), "docker " + host.Engine, func() {
+	return &place{driver, machineOf(host, gpus), "docker " + host.Engine, host.Platform, func() {
 		a.evict(ctx, driver)
 		_ = driver.Close() // what it could not remove, the next process does
 	}}, nil
@@ -68,7 +69,7 @@ func (a *app) openLocal(ctx context.Context) (*place, error) {
 		return nil, cannot(err)
 	}
 	host := driver.Host()
-	return &place{driver, localMachine(host), "local " + host.Kernel, func() { _ = driver.Close() }}, nil
+	return &place{driver, localMachine(host), "local " + host.Kernel, "", func() { _ = driver.Close() }}, nil
 }
 
 // evict removes images that bench has built and not used for long, once they take

@@ -28,9 +28,7 @@ var update = flag.Bool("update", false, "rewrite the golden sections of the scri
 // The test binary is bench itself when a script calls it by that name.
 func TestMain(m *testing.M) {
 	local.Main()
-	testscript.Main(m, map[string]func(){
-		"bench": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	testscript.Main(m, map[string]func(){"bench": main})
 }
 
 // TestScript runs testdata/script/*.txtar, each named <command>_<aspect>. To the
@@ -38,6 +36,7 @@ func TestMain(m *testing.M) {
 //
 //	exit N CMD...          CMD ends with exactly this status; its output can be matched
 //	eventually CMD...      CMD succeeds within 30 seconds
+//	static FILE            FILE becomes bench as it is released: a static executable
 //	scrub FILE...          durations become TIME, hexadecimal digests HEX, in place
 //	[!] nothing-left       what this script's bench made on the Docker engine is gone;
 //	                       with "!", waits up to 30 seconds until something is there
@@ -55,6 +54,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit":         cmdExit,
 			"eventually":   cmdEventually,
+			"static":       cmdStatic,
 			"scrub":        cmdScrub,
 			"nothing-left": cmdNothingLeft,
 		},
@@ -143,6 +143,18 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 	holds := waitFor(func() bool { return ts.Exec(args[0], args[1:]...) == nil })
 	if !holds {
 		ts.Fatalf("%s: failed for %v", strings.Join(args, " "), patience)
+	}
+}
+
+// cmdStatic is for scripts in which bench runs in its own sandboxes.
+func cmdStatic(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: static file")
+	}
+	cmd := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("go build: %v\n%s", err, out)
 	}
 }
 

@@ -185,7 +185,7 @@ func (c *certifier) one(of *engine.Case) error {
 			return err
 		}
 	}
-	if err := c.show(c.sources, tooLarge(todo, c.place.machine)); err != nil {
+	if err := c.show(c.sources, append(tooLarge(todo, c.place.machine), noHelper(todo, c.place.platform, helper)...)); err != nil {
 		return err
 	}
 	began := time.Now()

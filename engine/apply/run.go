@@ -118,13 +118,20 @@ type worker struct {
 	attempt *engine.Attempt
 	dir     string   // of the draft
 	gpus    []string // ids of those that the trial has
+	reach   *reach
 }
 
 // work takes an attempt through its phases. An error is the world's fault; what
 // the agent did, whatever it was, is in the attempt.
 func (w *worker) work(ctx context.Context) (err error) {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Services: w.services(), GPUs: w.gpus})
+	if w.reach, err = w.openReach(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.reach.close()) }()
+	box, err := w.Driver.Start(ctx, sandbox.Spec{
+		Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Services: w.services(), GPUs: w.gpus, Serve: w.reach.handler(),
+	})
 	if err != nil {
 		return errors.Join(err, w.keepLog(err))
 	}
@@ -195,6 +202,7 @@ func (w *worker) env() map[string]string {
 	if c.Sandbox.User == engine.Root {
 		env["HOME"] = "/root"
 	}
+	maps.Copy(env, w.reach.env())
 	maps.Copy(env, c.Sandbox.Env)
 	env["BENCH_CASE"] = c.Name
 	env["BENCH_PROMPT_FILE"] = engine.PromptFile

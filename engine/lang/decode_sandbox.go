@@ -2,6 +2,7 @@ package lang
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -103,11 +104,17 @@ func (b *body) network(out *engine.Sandbox) {
 		b.errorAt(b.attrs["allow_hosts"].NameRange, "V07", "allow_hosts has no use here", "It opens the network \"gateway\" for some hosts, and this network is %q. Remove one of the two.", out.Network)
 	}
 	for i, h := range hosts {
-		if h == "" || strings.ContainsAny(h, "/:@ \t") {
-			b.errorAt(b.item("allow_hosts", i), "V09", fmt.Sprintf("unusable host %q", h), "Write a name such as \"example.org\", without a scheme, port or path.")
+		if !isHostName(h) {
+			b.errorAt(b.item("allow_hosts", i), "V09", fmt.Sprintf("unusable host %q", h), "Write a name such as \"example.org\" in ASCII, without a scheme, port, path or wildcard. An address is no name.")
 		}
 	}
 	out.Allow = hosts
+}
+
+// isHostName reports whether a host can be asked for by a name.
+func isHostName(h string) bool {
+	_, err := netip.ParseAddr(h)
+	return err != nil && h != "" && !strings.ContainsFunc(h, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/:@*?[]", r) })
 }
 
 // mounts reads directories of the host that the sandbox shows, each at a place
@@ -190,7 +197,7 @@ func (b *body) imageRef() string {
 // reservedDir reports whether nothing may be put at an absolute path.
 func reservedDir(p string) bool {
 	first, _, _ := strings.Cut(p[1:], "/")
-	return slices.Contains([]string{"bench", "bin", "boot", "check", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "setup", "solution", "sys", "usr"}, first)
+	return slices.Contains([]string{".bench", "bench", "bin", "boot", "check", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "setup", "solution", "sys", "usr"}, first)
 }
 
 func parseUser(s string) (engine.User, bool) {

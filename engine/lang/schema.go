@@ -165,7 +165,7 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 	{name: "pids", kind: kNumber, def: "512", doc: "Processes and threads."},
 	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices, which no other trial has meanwhile. Checks have as many. Which there are, `BENCH_GPUS` or `nvidia-smi` says."},
 	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, the host included; it needs `--allow net.open`, and plans and reports call the trial weak. Checks have no network."},
-	{name: "allow_hosts", kind: kStrings, doc: "Names that can be reached, with the network gateway."},
+	{name: "allow_hosts", kind: kStrings, doc: "Names of hosts that can be reached at ports 80 and 443, with the network gateway: by programs that heed `HTTP_PROXY` and `HTTPS_PROXY`, which are set. What else is served at the address of a host can be reached as well. The requests of a trial are in its `egress.log`."},
 	{name: "env", kind: kMap, doc: "Environment variables. Names that begin with `BENCH_` are taken."},
 	{name: "user", kind: kString, def: "`\"1000\"`", doc: "Whom the agent runs as, by number, or `\"root\"`."},
 	{name: "workdir", kind: kString, def: "`\"/workspace\"`", doc: "Where the workspace lies."},

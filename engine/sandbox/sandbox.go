@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -33,8 +34,8 @@ type Driver interface {
 	Start(ctx context.Context, spec Spec) (Sandbox, error)
 }
 
-// A Sandbox is a place with files and processes, cut off from the host, that is
-// gone after Close.
+// A Sandbox is a place with files and processes, cut off from the host and from
+// all networks, that is gone after Close.
 type Sandbox interface {
 	// Exec runs a command and streams what it prints. When ctx ends, the
 	// command and all its descendants get the grace of cmd, and then SIGKILL:
@@ -87,7 +88,21 @@ type Spec struct {
 
 	// Services run beside it. They are there before it is, and gone with it.
 	Services []Service
+
+	// Serve answers all that is asked inside at ServeAddr, from before the first
+	// command until Freeze or Close, which wait for the calls that run; with nil
+	// nobody listens there. It is the only thing outside of the sandbox that can
+	// be reached from inside. Nothing is done to the bytes, so it can stream and
+	// take connections over, those of CONNECT too. It must return once the
+	// context of its request ends.
+	//
+	// If it can no longer be reached, Exec ends with an error; not so if that is
+	// because something in the sandbox killed what carries the bytes.
+	Serve http.Handler
 }
+
+// ServeAddr is where Spec.Serve is found inside.
+const ServeAddr = "127.0.0.1:8642"
 
 // A Volume is a directory that many sandboxes share, such as a data set.
 type Volume struct {

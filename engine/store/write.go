@@ -13,9 +13,10 @@ import (
 
 // Names of the files of an attempt.
 const (
-	LogFile      = "agent.log"
-	SetupLogFile = "setup.log"
-	SnapshotFile = "workspace.tar.gz"
+	LogFile       = "agent.log"
+	SetupLogFile  = "setup.log"
+	EgressLogFile = "egress.log"
+	SnapshotFile  = "workspace.tar.gz"
 )
 
 // ServiceLogFile names the file with what a service printed.

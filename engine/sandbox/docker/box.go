@@ -24,6 +24,7 @@ type box struct {
 	*Driver
 	id     string
 	stdin  io.Closer // the dead-man's switch: PID 1 ends when it is closed
+	way    *way      // to what serves the sandbox; nil if nothing does
 	close  sync.Once
 	closed error
 	frozen bool
@@ -49,6 +50,13 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
+	if spec.Serve != nil {
+		helper, err := d.helperVolume(ctx, spec.Image)
+		if err != nil {
+			return nil, wrap("starting a sandbox", err)
+		}
+		spec.Volumes = append(slices.Clip(spec.Volumes), helper)
+	}
 	mounts, err := d.mounts(ctx, spec)
 	if err != nil {
 		return nil, err
@@ -78,7 +86,10 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	return b, gpuError(c.Start(ctx), spec.GPUs)
+	if err := gpuError(c.Start(ctx), spec.GPUs); err != nil || spec.Serve == nil {
+		return b, err
+	}
+	return b, b.serve(ctx, spec.Serve)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
@@ -168,8 +179,14 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 // gives up on a container whose processes come and go too fast, and thaws it.
 const freezeTries = 5
 
-// Freeze stops all processes of the container with the kernel's freezer.
+// Freeze stops all processes of the container. Nothing is served any more after
+// that, and not before it: nobody inside sees it end.
 func (b *box) Freeze(ctx context.Context) error {
+	return errors.Join(b.freeze(ctx), b.way.end(ctx))
+}
+
+// freeze stops all processes with the kernel's freezer.
+func (b *box) freeze(ctx context.Context) error {
 	var err error
 	for try := 0; !b.frozen; try++ {
 		if _, err = b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{}); err == nil {
@@ -244,8 +261,9 @@ func (b *box) Close() error {
 	b.close.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 		defer cancel()
+		b.closed = b.way.end(ctx)
 		if b.id != "" {
-			b.closed = wrap("removing a sandbox", b.remove(ctx, b.id))
+			b.closed = errors.Join(b.closed, wrap("removing a sandbox", b.remove(ctx, b.id)))
 		}
 		if b.stdin != nil {
 			b.stdin.Close()

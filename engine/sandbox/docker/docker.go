@@ -53,6 +53,11 @@ type Options struct {
 	Subnets netip.Prefix
 	// Look leaves what dead processes left where it is, to be looked at.
 	Look bool
+	// Helper finds the program that runs in a sandbox with a Spec.Serve, for a
+	// platform such as "linux/amd64". It is a static executable that does what
+	// tunnel.Main says if its first argument is tunnel.Command. The error says
+	// how to get one. With nil, no sandbox can have a Spec.Serve.
+	Helper func(platform string) (file string, err error)
 }
 
 // A Driver is a connection to a Docker engine.
@@ -63,6 +68,7 @@ type Driver struct {
 	images   *records
 	volumes  volumes
 	subnets  *subnets
+	helpers  helpers
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }
@@ -84,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 	}
 	d.images = newRecords(o.State)
 	d.subnets = newSubnets(o.Subnets)
+	d.helpers.find = o.Helper
 	if o.Look {
 		return d, nil
 	}

@@ -29,7 +29,7 @@ const base = "debian:trixie-slim"
 
 func open(t *testing.T, state string) *docker.Driver {
 	t.Helper()
-	d, err := docker.Open(t.Context(), docker.Options{State: state})
+	d, err := docker.Open(t.Context(), docker.Options{State: state, Helper: sandboxtest.Helper(t)})
 	if err != nil {
 		t.Fatalf("these tests need a Docker engine (make test starts one): %v", err)
 	}

@@ -17,6 +17,7 @@ import (
 type Host struct {
 	Engine   string // its version
 	API      string // that both sides speak: "1.41"
+	Platform string // of images, unless they are for another one: "linux/amd64"
 	CPUs     int
 	Memory   int64    // bytes
 	Storage  string   // the storage driver: "overlay2"
@@ -44,7 +45,7 @@ func Probe(ctx context.Context) (Host, error) {
 
 func hostOf(info *system.Info, api string, ahead *time.Duration) Host {
 	h := Host{
-		Engine: info.ServerVersion, API: api, CPUs: info.NCPU, Memory: info.MemTotal, Storage: info.Driver, Cgroup: info.CgroupVersion,
+		Engine: info.ServerVersion, API: api, Platform: platformOf(info.OSType, info.Architecture), CPUs: info.NCPU, Memory: info.MemTotal, Storage: info.Driver, Cgroup: info.CgroupVersion,
 		Runtimes: slices.Sorted(maps.Keys(info.Runtimes)), Root: info.DockerRootDir, NoSwap: !info.SwapLimit, Ahead: ahead,
 	}
 	if slices.Contains(h.Runtimes, gpusNvidia) {

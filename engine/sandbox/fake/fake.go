@@ -8,7 +8,8 @@
 //	}}
 //
 // Fail lets any method return an error, or panic, or wait, before it does its
-// work. When the test is over, Open must be 0.
+// work. A program that is to ask what serves its sandbox calls b.Spec.Serve. When
+// the test is over, Open must be 0.
 //
 // It keeps no secrets and forbids nothing: what sandboxes must keep apart is for
 // the real drivers to show, in package sandboxtest.

@@ -96,6 +96,7 @@ func refuse(s *engine.Sandbox) error {
 		wanted bool
 	}{
 		{"mounts of the host", len(s.Mounts) > 0}, {"services", len(s.Services) > 0}, {"GPUs", s.GPUs > 0}, {"a network", s.Network == engine.NetworkOpen},
+		{"other hosts", len(s.Allow) > 0}, {"a runtime of containers", s.Runtime != ""},
 	} {
 		if missing.wanted {
 			return fmt.Errorf("sandbox %q asks for %s, which local sandboxes do not have: use a Docker engine", s.Name, missing.what)

@@ -90,6 +90,7 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 	}
 	Stops(t, d, image)
 	t.Run("volumes are shared and cannot be written", func(t *testing.T) { t.Parallel(); volume(t, d, image) })
+	t.Run("serves", func(t *testing.T) { serves(t, d, image) })
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {

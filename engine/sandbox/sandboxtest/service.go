@@ -22,7 +22,7 @@ func Services(t *testing.T, d sandbox.Driver, image string) {
 		name string
 		run  func(t *testing.T, d sandbox.Driver, image string)
 	}{
-		{"services are there under their names", served},
+		{"services are there under their names", servedBeside},
 		{"sandboxes do not see the services of others", apart},
 		{"services reach nothing else", alone},
 		{"a service that is never ready", neverReady},
@@ -38,7 +38,7 @@ func Services(t *testing.T, d sandbox.Driver, image string) {
 // Service is a small service, which says a word to whoever connects.
 func Service(image, name, word string) sandbox.Service {
 	const script = `$| = 1; sleep 1; print "listening\n"; $s = IO::Socket::INET->new(LocalPort => 5432, Listen => 5) or die;
-while ($c = $s->accept) { print $c "$ENV{WORD}\n"; print "served\n"; close $c }`
+while ($c = $s->accept) { print $c "$ENV{WORD}\n"; print "servedBeside\n"; close $c }`
 	return sandbox.Service{Image: image, Service: &engine.Service{
 		Name: name, Env: map[string]string{"WORD": word}, Command: []string{"perl", "-MIO::Socket::INET", "-e", script},
 		Ready: []string{"bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5432"}, Timeout: time.Minute,
@@ -63,7 +63,7 @@ func hears(name string) string {
 	return fmt.Sprintf(`timeout 10 bash -c 'exec 3<>/dev/tcp/%s/5432 && cat <&3' 2>/dev/null || echo nothing`, name)
 }
 
-func served(t *testing.T, d sandbox.Driver, image string) {
+func servedBeside(t *testing.T, d sandbox.Driver, image string) {
 	b := &box{start(t, d, withServices(image, Service(image, "db", "one"), Service(image, "my-cache", "two")))}
 	_, out := b.sh(t, hears("db")+"\n"+hears("my-cache"))
 	if out != "one\ntwo\n" {
@@ -80,7 +80,7 @@ func served(t *testing.T, d sandbox.Driver, image string) {
 		t.Fatalf("the services are %+v", got)
 	}
 	for _, s := range got {
-		if s.Exit != nil || !strings.Contains(s.Log, "listening\n") || !strings.Contains(s.Log, "served\n") {
+		if s.Exit != nil || !strings.Contains(s.Log, "listening\n") || !strings.Contains(s.Log, "servedBeside\n") {
 			t.Errorf("%s: ended %v, printed %q", s.Name, s.Exit, s.Log)
 		}
 	}
