@@ -18,7 +18,7 @@ type Case struct {
 	Checks      []*Check
 	Protect     []string // globs of workspace files that are restored before checking
 	Solution    *Script  // nil if the case has none; then no oracle can pass it
-	Assets      []*Asset
+	Assets      []*Asset // sorted by name
 	Snapshot    Snapshot
 	Artifacts   []string // globs of sandbox paths that are kept after the run
 	Limits      Limits

@@ -25,14 +25,14 @@ const (
 	resourceMemory = "memory" // bytes
 	resourcePIDs   = "pids"
 	resourceGPU    = "gpu"
-	resourceBuild  = "build" // images being pulled or built
+	resourceBuild  = "build" // images and assets being fetched or made
 
 	resourceMatrix   = "matrix:"
 	resourceLock     = "lock:"
 	resourceProvider = "provider:"
 )
 
-// buildsAtOnce is how many images are made at once: they share a network and a
+// buildsAtOnce is how many images and assets are made at once: they share a network and a
 // disk.
 const buildsAtOnce = 2
 
@@ -84,6 +84,15 @@ func claims(c *graph.Config, trials []*engine.Trial) []graph.Claim {
 	for _, name := range locksOf(slices.DeleteFunc(slices.Clone(trials), reused)) {
 		out = append(out, graph.Claim{Name: resourceLock + name, Amount: 1})
 	}
+	out = append(out, machineClaims(c, box)...)
+	if box.GPUs > 0 {
+		out = append(out, graph.Claim{Name: resourceGPU, Amount: int64(box.GPUs)})
+	}
+	return out
+}
+
+// machineClaims are what any sandbox takes of the machine, but for GPUs.
+func machineClaims(c *graph.Config, box *engine.Sandbox) (out []graph.Claim) {
 	for _, claim := range []graph.Claim{
 		{Name: resourceCPU, Amount: int64(math.Ceil(1000 * box.CPUs))},
 		{Name: resourceMemory, Amount: box.Memory},
@@ -93,14 +102,11 @@ func claims(c *graph.Config, trials []*engine.Trial) []graph.Claim {
 			out = append(out, graph.Claim{Name: claim.Name, Amount: min(claim.Amount, most)})
 		}
 	}
-	if box.GPUs > 0 {
-		out = append(out, graph.Claim{Name: resourceGPU, Amount: int64(box.GPUs)})
-	}
 	return out
 }
 
 // ranks order steps: first what others wait for through matrices and gates, then
-// images, then checks, so that trials end early instead of all at once, then runs
+// images and assets, then checks, so that trials end early instead of all at once, then runs
 // in turns.
 type ranks struct {
 	depth map[*engine.Matrix]int

@@ -56,6 +56,7 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
 	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
 	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Origin: r.Origin, Image: r.imageID(s.Image), Began: time.Now().UTC()}
 	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
+	w.volumes, a.Assets = r.provided(t)
 	err = w.work(ctx)
 	if err != nil {
 		a.Outcome = failure(ctx, err)
@@ -116,13 +117,14 @@ type worker struct {
 	trial   *engine.Trial
 	attempt *engine.Attempt
 	dir     string // of the draft
+	volumes []sandbox.Volume
 }
 
 // work takes an attempt through its phases. An error is the world's fault; what
 // the agent did, whatever it was, is in the attempt.
 func (w *worker) work(ctx context.Context) error {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Volumes: w.volumes})
 	if err != nil {
 		return err
 	}
@@ -181,12 +183,16 @@ func (w *worker) files(out io.Writer) error {
 	return files.Close()
 }
 
+func homeOf(user engine.User) string {
+	if user == engine.Root {
+		return "/root"
+	}
+	return homeDir
+}
+
 func (w *worker) env() map[string]string {
 	c := w.trial.Case
-	env := map[string]string{"HOME": homeDir}
-	if c.Sandbox.User == engine.Root {
-		env["HOME"] = "/root"
-	}
+	env := map[string]string{"HOME": homeOf(c.Sandbox.User)}
 	maps.Copy(env, c.Sandbox.Env)
 	env["BENCH_CASE"] = c.Name
 	env["BENCH_PROMPT_FILE"] = engine.PromptFile
@@ -278,7 +284,7 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 // has been. The latter is no failure of the agent, but a mistake in its block.
 func (w *worker) commandExists(ctx context.Context, command string) error {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Volumes: w.volumes})
 	if err != nil {
 		return err
 	}

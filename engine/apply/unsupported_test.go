@@ -71,9 +71,6 @@ func TestUnsupported(t *testing.T) {
 		{"service", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Sandbox.Services = []*engine.Service{{Name: "db", Pos: here}}
 		}, `sandbox "box" cannot have service "db" yet`},
-		{"asset", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
-			c.Assets = []*engine.Asset{{Name: "data", Pos: here}}
-		}, `asset "data" of case c cannot be provided yet`},
 		{"snapshot", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Snapshot, c.Pos = engine.SnapshotFilesystem, here
 		}, `the file system of case c cannot be kept yet`},

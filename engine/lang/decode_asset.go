@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -25,6 +26,7 @@ func (b *body) assets(c *engine.Case, hidden *[]hiddenFiles) {
 		}
 		c.Assets, before = append(c.Assets, a), append(before, inner)
 	}
+	slices.SortFunc(c.Assets, func(a, b *engine.Asset) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // asset reads one: where it is fetched, how its stand-in is made, or both.
