@@ -62,9 +62,9 @@ type AssetStep struct {
 type RunStep struct {
 	ID     StepID
 	Key    Key
-	Image  StepID   // with the layer of the agent, if it has one
-	Assets []StepID // in the order of the case
-	Trials []*Trial // at least one; those of other matrices share its work
+	Image  StepID       // with the layer of the agent, if it has one
+	Assets []*AssetStep // in the order of the case
+	Trials []*Trial     // at least one; those of other matrices share its work
 }
 
 // A CheckStep grades the snapshot of a run step.
@@ -73,7 +73,7 @@ type CheckStep struct {
 	Key    Key
 	Run    StepID
 	Image  StepID
-	Assets []StepID // in the order of the case
+	Assets []*AssetStep // in the order of the case
 	Trials []*Trial
 }
 
@@ -106,11 +106,18 @@ func (s *AssetStep) Needs() []StepID {
 }
 
 // Needs is the image of the case, and its assets.
-func (s *RunStep) Needs() []StepID { return append([]StepID{s.Image}, s.Assets...) }
+func (s *RunStep) Needs() []StepID { return withAssets(s.Assets, s.Image) }
 
 // Needs is the run whose snapshot is graded, the image it is graded in, and the
 // assets of the case.
-func (s *CheckStep) Needs() []StepID { return append([]StepID{s.Run, s.Image}, s.Assets...) }
+func (s *CheckStep) Needs() []StepID { return withAssets(s.Assets, s.Run, s.Image) }
+
+func withAssets(assets []*AssetStep, needs ...StepID) []StepID {
+	for _, a := range assets {
+		needs = append(needs, a.ID)
+	}
+	return needs
+}
 
 // StepKey is what makes the step the same work as another.
 func (s *ImageStep) StepKey() Key { return s.Key }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 )
 
@@ -69,6 +70,8 @@ type facts struct {
 	left      []docker.Thing // by dead processes
 	images    []docker.Thing
 	noThings  error
+	assets    []asset.Stored
+	noAssets  error
 	budget    int64
 	noBudget  error
 	disks     []disk
@@ -84,7 +87,11 @@ type disk struct {
 func gather(ctx context.Context) *facts {
 	f := &facts{}
 	f.budget, f.noBudget = diskBudget()
+	f.assets, f.noAssets = listAssets()
 	f.disks = append(f.disks, diskAt("results", ".bench"))
+	if dir, err := assetsDir(); err == nil {
+		f.disks = append(f.disks, diskAt("assets", dir))
+	}
 	if state, err := stateDir(); err == nil {
 		f.disks = append(f.disks, diskAt("state", state))
 	}

@@ -34,6 +34,12 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		defer driver.Close()
 		defer a.evict(s.ctx, driver)
 		host := driver.Host()
+		cache, err := openAssets()
+		if err != nil {
+			return nil, cannot(err)
+		}
+		defer cache.Close()
+		o.Assets = cache
 		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory}
 		sandboxes = "docker " + host.Engine
 	}

@@ -160,6 +160,9 @@ func describeImages(p *engine.Plan) string {
 	if layers > 0 {
 		text += ", " + plural(layers, "agent layer")
 	}
+	if assets := describeAssets(p); assets != "" {
+		text += "; assets: " + assets
+	}
 	return text
 }
 

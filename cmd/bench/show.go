@@ -181,6 +181,9 @@ func writeAttempt(b *strings.Builder, s storedAttempt) {
 	row("cost", unknown(at.Cost, usd))
 	row("output", fmt.Sprintf("%d bytes, %d kept", at.Output.Written, at.Output.Kept))
 	row("image", at.Image)
+	for _, u := range at.Assets {
+		row("asset", fmt.Sprintf("%s, %s, sha256 %s", u.Name, u.Variant, u.Sum.Short()))
+	}
 	row("key", at.Key.Sum.Short())
 	row("bench", at.Version.Bench+" "+at.Version.Commit)
 	row("files", s.Dir)

@@ -112,6 +112,7 @@ type selectFlags struct {
 	changedSince string
 	rerun        []string
 	noReuse      bool
+	assets       string // "full" or "mini"; empty for what the environment says
 	allowEmpty   bool
 }
 
@@ -127,6 +128,7 @@ func (f *selectFlags) add(cmd *cobra.Command) {
 	list(&f.Targets, "target", "only trials whose id matches")
 	list(&f.Exclude, "exclude", "no trials whose id matches")
 	cmd.Flags().StringVar(&f.changedSince, "changed-since", "", "only trials that a change since this git revision concerns")
+	cmd.Flags().StringVar(&f.assets, "assets", "", "full: the assets of cases as they are; mini: small stand-ins, without a network (default \"full\")")
 	cmd.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, "selecting nothing is fine")
 }
 
@@ -139,6 +141,10 @@ func (f *selectFlags) addRerun(cmd *cobra.Command) {
 // options says what the planner is to do.
 func (f *selectFlags) options(root string) (plan.Options, error) {
 	o := plan.Options{Select: f.Selection, Rerun: f.rerun, NoReuse: f.noReuse, AllowEmpty: f.allowEmpty}
+	var err error
+	if o.Assets, err = variant(f.assets); err != nil {
+		return o, err
+	}
 	if f.changedSince == "" {
 		return o, nil
 	}

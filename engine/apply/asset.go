@@ -62,10 +62,10 @@ func (r *runner) provided(t *engine.Trial) (volumes []sandbox.Volume, used []eng
 	defer r.mu.Unlock()
 	var placed []asset.Placed
 	for i, a := range t.Case.Assets {
-		id := t.Run.Assets[i]
-		file := r.assets[id]
+		step := t.Run.Assets[i]
+		file := r.assets[step.ID]
 		placed = append(placed, asset.Placed{Target: a.Target, File: file})
-		used = append(used, engine.AssetUsed{Name: a.Name, Variant: r.steps[string(id)].(*engine.AssetStep).Variant, Sum: file.Sum})
+		used = append(used, engine.AssetUsed{Name: a.Name, Variant: step.Variant, Sum: file.Sum})
 	}
 	return asset.Volumes(placed), used
 }

@@ -65,14 +65,6 @@ func (a *assets) variant(c *engine.Case) engine.Variant {
 	return out
 }
 
-func (a *assets) stepIDs(c *engine.Case) []engine.StepID {
-	var out []engine.StepID
-	for _, s := range a.of(c) {
-		out = append(out, s.ID)
-	}
-	return out
-}
-
 // checkAssets reports assets without a stand-in where stand-ins are wanted: what
 // is used instead must not depend on who has a network.
 func (b *builder) checkAssets(cells []*cell) {

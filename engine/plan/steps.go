@@ -55,7 +55,7 @@ func (s *stepper) assign(alone []*engine.Trial, cell string) {
 	key := s.keys.run(t)
 	t.Run = s.runs[key.Sum]
 	if t.Run == nil {
-		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Assets: s.assets.stepIDs(t.Case), Trials: alone}
+		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Assets: s.assets.of(t.Case), Trials: alone}
 		s.runs[key.Sum] = t.Run
 	} else {
 		t.Run.Trials = append(t.Run.Trials, t)
