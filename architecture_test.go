@@ -58,6 +58,12 @@ var rules = []rule{
 		why:   "snapshots are pure: streams in, streams out",
 	},
 	{
+		of:    []string{"engine/asset"},
+		never: []string{"engine/apply", "engine/store", "engine/lang", "engine/plan", "engine/sandbox/docker", "reporters"},
+		not:   []string{"os/exec"},
+		why:   "a cache of files knows nothing of who asks for them, and runs nothing on the host",
+	},
+	{
 		of:    []string{"engine/lang"},
 		never: []string{"engine/sandbox", "engine/store", "engine/apply", "engine/plan", "reporters"},
 		why:   "the language knows nothing of running",
@@ -114,7 +120,7 @@ var homes = map[string][]string{
 	"github.com/spf13":             {"cmd/bench"},
 	"golang.org/x/term":            {"cmd/bench"},
 	"github.com/rogpeppe":          {"cmd/bench"},
-	"github.com/gofrs/flock":       {"engine/store", "engine/sandbox/docker"},
+	"github.com/gofrs/flock":       {"engine/asset", "engine/store", "engine/sandbox/docker"},
 	"github.com/bmatcuk":           {"engine/lang", "engine/plan", "engine/snapshot"},
 	"github.com/moby/patternmatch": {"engine/lang"},
 	"github.com/clipperhouse":      {"engine/lang"},

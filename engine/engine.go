@@ -12,10 +12,11 @@
 //	id := engine.TrialID{Matrix: "smoke", Case: "debugging/nan_loss", Agent: "oracle", N: 1}
 //	fmt.Println(id) // smoke/debugging/nan_loss@oracle#1
 //
-// A [Plan] is the whole work as a graph of [Step] values: images are built, a
-// run step lets the agent work and keeps a snapshot of what it left, a check
-// step grades that snapshot where the agent cannot reach. Steps have keys, and
-// equal keys are equal work: what is stored under a key is not done again.
+// A [Plan] is the whole work as a graph of [Step] values: images are built, assets
+// are fetched, a run step lets the agent work and keeps a snapshot of what it
+// left, a check step grades that snapshot where the agent cannot reach. Steps have
+// keys, and equal keys are equal work: what is stored under a key is not done
+// again.
 //
 // An [Attempt] is what a run step gave, a [Grade] what a check step gave; the two
 // together make the [Result] of a trial with exactly one [Outcome]. Only passed

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
@@ -74,6 +75,8 @@ type facts struct {
 	left      []docker.Thing // by dead processes
 	images    []docker.Thing
 	noThings  error
+	assets    []asset.Stored
+	noAssets  error
 	budget    int64
 	noBudget  error
 	disks     []disk
@@ -92,7 +95,11 @@ func gather(ctx context.Context) *facts {
 	if f.pool, f.noPool = subnets(); f.noPool == nil && !f.pool.IsValid() {
 		f.pool = docker.DefaultSubnets
 	}
+	f.assets, f.noAssets = listAssets()
 	f.disks = append(f.disks, diskAt("results", ".bench"))
+	if dir, err := assetsDir(); err == nil {
+		f.disks = append(f.disks, diskAt("assets", dir))
+	}
 	if state, err := stateDir(); err == nil {
 		f.disks = append(f.disks, diskAt("state", state))
 	}

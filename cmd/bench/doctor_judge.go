@@ -44,7 +44,7 @@ func diagnose(f *facts) []finding {
 		out = append(out, judgeLimits(f)...)
 		out = append(out, judgeClock(f.host.Ahead), judgeNetworks(f), judgeGPUs(f.host), judgeLeft(f))
 	}
-	out = append(out, judgeBudget(f))
+	out = append(out, judgeBudget(f), judgeAssets(f))
 	for _, d := range f.disks {
 		out = append(out, judgeDisk(d))
 	}

@@ -31,6 +31,12 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 			return nil, err
 		}
 		defer place.close()
+		cache, err := openAssets()
+		if err != nil {
+			return nil, cannot(err)
+		}
+		defer cache.Close()
+		o.Assets = cache
 		o.Driver, o.Machine, sandboxes = place.driver, place.machine.Machine, place.name
 	}
 	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)

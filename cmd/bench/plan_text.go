@@ -168,6 +168,9 @@ func describeImages(p *engine.Plan) string {
 	if services > 0 {
 		text += ", " + plural(services, "service image")
 	}
+	if assets := describeAssets(p); assets != "" {
+		text += "; assets: " + assets
+	}
 	return text
 }
 

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +41,9 @@ func TestMain(m *testing.M) {
 //	eventually CMD...      CMD succeeds within 30 seconds
 //	static FILE            FILE becomes bench as it is released: a static executable
 //	scrub FILE...          durations become TIME, hexadecimal digests HEX, in place
+//	serve DIR              a server at https://127.0.0.1 that bench trusts gives the files
+//	                       of DIR; the variable "server" of benchfiles is its address,
+//	                       and the file requests lists what it was asked for
 //	[!] nothing-left       what this script's bench made on the Docker engine is gone;
 //	                       with "!", waits up to 30 seconds until something is there
 //
@@ -56,6 +62,7 @@ func TestScript(t *testing.T) {
 			"eventually":   cmdEventually,
 			"static":       cmdStatic,
 			"scrub":        cmdScrub,
+			"serve":        cmdServe,
 			"nothing-left": cmdNothingLeft,
 		},
 	})
@@ -185,6 +192,27 @@ func cmdScrub(ts *testscript.TestScript, neg bool, args []string) {
 		text = durationForm.ReplaceAll(text, []byte("TIME"))
 		ts.Check(os.WriteFile(file, text, 0o644))
 	}
+}
+
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve dir")
+	}
+	log, err := os.Create(ts.MkAbs("requests"))
+	ts.Check(err)
+	files := http.FileServer(http.Dir(ts.MkAbs(args[0])))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(log, r.URL.Path)
+		files.ServeHTTP(w, r)
+	}))
+	ts.Defer(func() {
+		server.Close()
+		log.Close()
+	})
+	trust := ts.MkAbs(".server.pem")
+	ts.Check(os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644))
+	ts.Setenv("SSL_CERT_FILE", trust)
+	ts.Setenv("BENCH_VAR_server", server.URL)
 }
 
 // cmdNothingLeft looks for what carries the owner label of this script's own

@@ -188,6 +188,9 @@ func writeAttempt(b *strings.Builder, s storedAttempt) {
 			row("service", v.Name)
 		}
 	}
+	for _, u := range at.Assets {
+		row("asset", fmt.Sprintf("%s, %s, sha256 %s", u.Name, u.Variant, u.Sum.Short()))
+	}
 	row("key", at.Key.Sum.Short())
 	row("bench", at.Version.Bench+" "+at.Version.Commit)
 	row("files", s.Dir)

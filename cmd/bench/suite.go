@@ -112,6 +112,7 @@ type selectFlags struct {
 	changedSince string
 	rerun        []string
 	noReuse      bool
+	assets       string // "full" or "mini"; empty for what the environment says
 	allowEmpty   bool
 	driver       driverFlag
 }
@@ -128,6 +129,7 @@ func (f *selectFlags) add(cmd *cobra.Command) {
 	list(&f.Targets, "target", "only trials whose id matches")
 	list(&f.Exclude, "exclude", "no trials whose id matches")
 	cmd.Flags().StringVar(&f.changedSince, "changed-since", "", "only trials that a change since this git revision concerns")
+	cmd.Flags().StringVar(&f.assets, "assets", "", "full: the assets of cases as they are; mini: small stand-ins, without a network (default \"full\")")
 	cmd.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, "selecting nothing is fine")
 }
 
@@ -162,6 +164,9 @@ func (f *selectFlags) addRerun(cmd *cobra.Command) {
 func (f *selectFlags) options(root string) (plan.Options, error) {
 	o := plan.Options{Select: f.Selection, Rerun: f.rerun, NoReuse: f.noReuse, AllowEmpty: f.allowEmpty}
 	var err error
+	if o.Assets, err = variant(f.assets); err != nil {
+		return o, err
+	}
 	if o.Driver, err = f.driver.driver(); err != nil || f.changedSince == "" {
 		return o, err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/certify"
 	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/store"
@@ -146,14 +147,16 @@ type certifier struct {
 	suite   *engine.Suite
 	sources *lang.Sources
 	store   *store.Store
-	files   fs.FS  // of the project
-	place   *place // nil until something is to be run
+	files   fs.FS        // of the project
+	place   *place       // nil until something is to be run
+	assets  *asset.Cache // with it
 	report  certificate.Report
 }
 
 func (c *certifier) close() {
 	if c.place != nil {
 		c.place.close()
+		c.assets.Close()
 	}
 }
 
@@ -209,6 +212,10 @@ func (c *certifier) open() error {
 	if err != nil {
 		return err
 	}
+	if c.assets, err = openAssets(); err != nil {
+		at.close()
+		return cannot(err)
+	}
 	c.place = at
 	c.report.Origin = originOf(c.suite.Root, at.name, ownFiles(c.suite)...)
 	return nil
@@ -226,7 +233,7 @@ func (c *certifier) carryOut(p *engine.Plan) []engine.Result {
 	show.silent = true
 	defer show.stop()
 	results, _ := apply.Run(c.ctx, p, apply.Options{
-		Driver: c.place.driver, Store: c.store, Machine: machine, Parallel: c.parallel,
+		Driver: c.place.driver, Store: c.store, Assets: c.assets, Machine: machine, Parallel: c.parallel,
 		Version: c.report.Version, Origin: c.report.Origin, Kill: c.kill, Observe: show.observe,
 	})
 	return results

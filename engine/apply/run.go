@@ -56,6 +56,7 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) grap
 	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
 	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Origin: r.Origin, Image: r.imageID(s.Image), Began: time.Now().UTC()}
 	w := &worker{runner: r, step: s, trial: t, attempt: a, dir: draft.Dir, gpus: gpus}
+	w.volumes, a.Assets = r.provided(t)
 	err = w.work(ctx)
 	if err != nil {
 		a.Outcome = failure(ctx, err)
@@ -119,6 +120,7 @@ type worker struct {
 	dir     string   // of the draft
 	gpus    []string // ids of those that the trial has
 	reach   *reach
+	volumes []sandbox.Volume
 }
 
 // work takes an attempt through its phases. An error is the world's fault; what
@@ -130,7 +132,8 @@ func (w *worker) work(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.reach.close()) }()
 	box, err := w.Driver.Start(ctx, sandbox.Spec{
-		Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Services: w.services(), GPUs: w.gpus, Serve: w.reach.handler(),
+		Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files,
+		Volumes: w.volumes, Services: w.services(), GPUs: w.gpus, Serve: w.reach.handler(),
 	})
 	if err != nil {
 		return errors.Join(err, w.keepLog(err))
@@ -196,12 +199,16 @@ func (w *worker) files(out io.Writer) error {
 	return files.Close()
 }
 
+func homeOf(user engine.User) string {
+	if user == engine.Root {
+		return "/root"
+	}
+	return homeDir
+}
+
 func (w *worker) env() map[string]string {
 	c := w.trial.Case
-	env := map[string]string{"HOME": homeDir}
-	if c.Sandbox.User == engine.Root {
-		env["HOME"] = "/root"
-	}
+	env := map[string]string{"HOME": homeOf(c.Sandbox.User)}
 	maps.Copy(env, w.reach.env())
 	maps.Copy(env, c.Sandbox.Env)
 	env["BENCH_CASE"] = c.Name
@@ -294,7 +301,7 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 // has been. The latter is no failure of the agent, but a mistake in its block.
 func (w *worker) commandExists(ctx context.Context, command string) error {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Volumes: w.volumes})
 	if err != nil {
 		return err
 	}

@@ -66,9 +66,6 @@ func TestUnsupported(t *testing.T) {
 		{"mount", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Sandbox.Mounts = []*engine.Mount{{Source: "data", Pos: here}}
 		}, `sandbox "box" cannot mount data yet`},
-		{"asset", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
-			c.Assets = []*engine.Asset{{Name: "data", Pos: here}}
-		}, `asset "data" of case c cannot be provided yet`},
 		{"snapshot", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Snapshot, c.Pos = engine.SnapshotFilesystem, here
 		}, `the file system of case c cannot be kept yet`},

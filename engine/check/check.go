@@ -10,6 +10,7 @@
 //	                  it belongs to the user that the agent was
 //	/check            the files of the check, for root alone
 //	/bench/result     where the check may leave a score and metrics; for root alone
+//	the assets        as the agent had them, which nobody can change
 //
 // The check runs as root, with just the capabilities to run the candidate's code
 // as the agent's user and to kill it. Its exit status, as the engine reports it,
@@ -45,6 +46,7 @@ type Input struct {
 	Trial    *engine.Trial
 	Key      engine.Key
 	Image    string                        // id of the pristine image
+	Volumes  []sandbox.Volume              // assets, as the agent had them
 	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of the workspace
 	Version  engine.Version
 	Origin   engine.Origin
@@ -149,7 +151,7 @@ func (r *runner) run(ctx context.Context) (engine.CheckResult, error) {
 func (r *runner) start(ctx context.Context, open func() (io.ReadCloser, error)) (sandbox.Sandbox, error) {
 	c := r.in.Trial.Case
 	return r.driver.Start(ctx, sandbox.Spec{
-		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), GPUs: r.in.GPUs,
+		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), GPUs: r.in.GPUs, Volumes: r.in.Volumes,
 		Files: func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			workspace := snapshot.Place{Dir: c.Sandbox.Workdir, Owner: c.Sandbox.User}

@@ -100,7 +100,7 @@ func limitAttrs(p phase) []attr {
 
 var retrySpec = &spec{kind: "retry", doc: "Makes errored attempts again, each in a fresh sandbox. Verdicts are never retried. What the block of a matrix does not say is as the suite says.", attrs: []attr{
 	{name: "attempts", kind: kNumber, def: "2", doc: "The first one included."},
-	{name: "on", kind: kStrings, def: "all four", doc: "Which reasons of errored: `\"image\"`, `\"sandbox\"`, `\"provider\"`, `\"host\"`. The others would only come to the same."},
+	{name: "on", kind: kStrings, def: "all five", doc: "Which reasons of errored: `\"image\"`, `\"asset\"`, `\"sandbox\"`, `\"provider\"`, `\"host\"`. The others would only come to the same."},
 	{name: "backoff", kind: kDuration, def: "`\"5s\"`", doc: "Wait before the second attempt; it doubles with each, with some jitter."},
 	{name: "max_backoff", kind: kDuration, def: "`\"2m\"`", doc: "The longest wait."},
 }}
@@ -214,11 +214,12 @@ var caseSpec = &spec{kind: "case", label: "name", doc: "One task: a prompt, a wo
 		attr{name: "env", kind: kMap, doc: "Environment variables."},
 	)},
 	{kind: "solution", doc: "What the agent `oracle` runs, and what proves that the case can be solved.", attrs: scriptAttrs},
-	{kind: "asset", label: "name", many: true, doc: "Data or weights, fetched once on the host and put into the sandbox read-only.", attrs: []attr{
-		{name: "url", kind: kString, required: true, doc: "Where it comes from: https."},
-		{name: "sha256", kind: kString, required: true, doc: "What it must be: 64 hexadecimal digits."},
-		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox."},
-		{name: "fixture", kind: kCommand, doc: "Makes the small stand-in for machines that are offline. Which of the two was used is part of every result."},
+	{kind: "asset", label: "name", many: true, doc: "Data or weights: a file that is fetched once on the host, or a small stand-in that a fixture makes. Agents and checks find it at `target`, and not even root can change it. `--assets full`, or nothing, uses the file of every asset that has a `url`; `--assets mini` uses stand-ins alone, and refuses cases without. Which of the two it was never depends on what can be reached, and is part of every key and report.", attrs: []attr{
+		{name: "url", kind: kString, doc: "Where the file is: https. It is used as it is; no archive is unpacked. Without a url, the stand-in is used always."},
+		{name: "sha256", kind: kString, doc: "What the file must be: 64 hexadecimal digits. Needed with a url."},
+		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox, such as `\"/assets/cifar.tar.gz\"`. The directory around it shows assets and nothing else."},
+		{name: "fixture", kind: kCommand, doc: "Makes the stand-in, once for each image: it writes a file or a directory to the path that `BENCH_ASSET` names. It runs in a sandbox of its own, of the image of the case and without a network, as the user of the agent, in the directory of its `files`, for as long as a setup may take."},
+		{name: "files", kind: kPaths, doc: "What the fixture needs. The agent never sees it."},
 	}},
 	limitsSpec,
 }}

@@ -54,7 +54,10 @@ func newWorld(t testing.TB) *world {
 	w.c = newCase("a")
 	w.c.Sandbox, w.c.Workspace, w.c.Snapshot, w.c.Protect = w.box, tree(t, "w"), engine.SnapshotWorkspace, []string{"*.py"}
 	w.c.Setup = &engine.Script{Command: []string{"setup"}, Files: tree(t, "s")}
-	w.c.Assets = []*engine.Asset{{Name: "weights", URL: "https://a.example", SHA256: engine.Digest{1}, Target: "/w", Fixture: []string{"make"}}}
+	w.c.Assets = []*engine.Asset{
+		{Name: "weights", URL: "https://a.example", SHA256: engine.Digest{1}, Target: "/assets/w", Fixture: &engine.Script{Command: []string{"make"}, Files: tree(t, "f")}},
+		{Name: "rows", Target: "/assets/r", Fixture: &engine.Script{Command: []string{"make"}, Files: tree(t, "f")}},
+	}
 	w.c.Checks[0].Script.Files, w.c.Checks[0].Env = tree(t, "c"), map[string]string{"C": "1"}
 	w.a = &engine.Agent{
 		Name: "run", NeedsModel: true, API: engine.APIOpenAI, Install: true,
@@ -131,10 +134,12 @@ func TestKeys(t *testing.T) {
 		{"files of the setup", func(w *world) { w.c.Setup.Files = tree(t, "s=other") }, "setup.files", ""},
 		{"no setup", func(w *world) { w.c.Setup = nil }, "setup setup.command setup.files", ""},
 		{"snapshot", func(w *world) { w.c.Snapshot = engine.SnapshotFilesystem }, "snapshot", "snapshot"},
-		{"asset: url", func(w *world) { w.c.Assets[0].URL = "x" }, "asset.weights.url", ""},
+		{"asset: url, and a fixture that is not used", func(w *world) { w.c.Assets[0].URL, w.c.Assets[0].Fixture = "x", nil }, "", ""},
 		{"asset: sha256", func(w *world) { w.c.Assets[0].SHA256[0]++ }, "asset.weights.sha256", ""},
-		{"asset: target", func(w *world) { w.c.Assets[0].Target = "/x" }, "asset.weights.target", ""},
-		{"asset: fixture", func(w *world) { w.c.Assets[0].Fixture = nil }, "asset.weights.fixture", ""},
+		{"asset: target", func(w *world) { w.c.Assets[0].Target = "/assets/x" }, "asset.weights.target", ""},
+		{"asset: fixture", func(w *world) { w.c.Assets[1].Fixture.Command = []string{"x"} }, "asset.rows.fixture.command", ""},
+		{"asset: files of a fixture", func(w *world) { w.c.Assets[1].Fixture.Files = tree(t, "x") }, "asset.rows.fixture.files", ""},
+		{"asset: variant", func(w *world) { w.c.Assets[0].URL = "" }, "asset.weights.fixture.command asset.weights.fixture.files asset.weights.sha256 asset.weights.variant", ""},
 
 		{"image", func(w *world) { w.box.Image.Ref = "alpine" }, layer, "sandbox.image"},
 		{"pin of the image", func(w *world) { w.box.Image.Pin = "debian@sha256:2" }, layer, "sandbox.image"},

@@ -23,7 +23,7 @@ package plan
 //	select.go    which of their trials are wanted (changed.go: by files; along.go:
 //	             for the sake of others)
 //	trials.go    the trials, with what their agents are given
-//	steps.go     the graph (keys.go, images.go), and what is reused (reuse.go)
+//	steps.go     the graph (keys.go, images.go, assets.go), and what is reused (reuse.go)
 //	reserve.go   what each may spend, where there are budgets
 //	forecast.go  what earlier trials say of it
 //
@@ -59,9 +59,12 @@ type Options struct {
 	Select Selection `json:"select"`
 	// Rerun names trials of which nothing stored is used: by what came of them,
 	// "failed", "errored" or "all", or by globs over their ids.
-	Rerun      []string `json:"rerun"`
-	NoReuse    bool     `json:"no_reuse"`
-	AllowEmpty bool     `json:"allow_empty"` // to select nothing is no error
+	Rerun   []string `json:"rerun"`
+	NoReuse bool     `json:"no_reuse"`
+	// Assets is the variant of assets that is used: full, which is also meant
+	// by the zero value, or mini. It never depends on what can be reached.
+	Assets     engine.Variant `json:"assets"`
+	AllowEmpty bool           `json:"allow_empty"` // to select nothing is no error
 
 	Driver engine.Driver `json:"driver,omitempty"` // what keeps the sandboxes
 }
@@ -74,6 +77,7 @@ func New(suite *engine.Suite, history History, o Options) (*engine.Plan, engine.
 	b.checkPairs(cells)
 	wanted := b.choose(cells)
 	b.checkDriver(wanted)
+	b.checkAssets(wanted)
 	b.makeTrials(wanted)
 	b.checkPrices(cells)
 	if b.diags.HasErrors() {

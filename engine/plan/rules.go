@@ -57,10 +57,11 @@ func (b *builder) checkDriver(cells []*cell) {
 		for _, missing := range []struct {
 			what string
 			is   bool
-		}{{"mounts", len(s.Mounts) > 0}, {"services", len(s.Services) > 0}, {"GPUs", s.GPUs > 0}, {"an open network", s.Network == engine.NetworkOpen}} {
+		}{{"mounts", len(s.Mounts) > 0}, {"services", len(s.Services) > 0}, {"GPUs", s.GPUs > 0}, {"an open network", s.Network == engine.NetworkOpen},
+			{"allow_hosts", len(s.Allow) > 0}, {"a runtime", s.Runtime != ""}} {
 			if missing.is {
 				b.report(engine.SeverityError, "", s.Pos, fmt.Sprintf("sandbox %q cannot have %s locally", s.Name, missing.what),
-					"Local sandboxes are processes of this machine that have no %s. Use a Docker engine, or leave out the cases that use the sandbox.", strings.TrimPrefix(missing.what, "an "))
+					"Local sandboxes are processes of this machine that have no %s. Use a Docker engine, or leave out the cases that use the sandbox.", strings.TrimPrefix(strings.TrimPrefix(missing.what, "an "), "a "))
 			}
 		}
 	}

@@ -94,20 +94,21 @@ type metricTotals struct {
 }
 
 type trial struct {
-	ID       string        `json:"id"`
-	Matrix   string        `json:"matrix"`
-	Case     string        `json:"case"`
-	Category string        `json:"category,omitempty"`
-	Agent    string        `json:"agent"`
-	Model    string        `json:"model,omitempty"`
-	Axes     []axis        `json:"axes,omitempty"`
-	N        int           `json:"n"`
-	Seed     uint64        `json:"seed"`
-	Status   engine.Status `json:"status"`
-	Reason   engine.Reason `json:"reason,omitempty"`
-	Detail   string        `json:"detail,omitempty"`
-	Cause    engine.StepID `json:"cause,omitempty"`
-	Reused   bool          `json:"reused"`
+	ID       string         `json:"id"`
+	Matrix   string         `json:"matrix"`
+	Case     string         `json:"case"`
+	Category string         `json:"category,omitempty"`
+	Agent    string         `json:"agent"`
+	Model    string         `json:"model,omitempty"`
+	Axes     []axis         `json:"axes,omitempty"`
+	N        int            `json:"n"`
+	Seed     uint64         `json:"seed"`
+	Assets   engine.Variant `json:"assets,omitempty"`
+	Status   engine.Status  `json:"status"`
+	Reason   engine.Reason  `json:"reason,omitempty"`
+	Detail   string         `json:"detail,omitempty"`
+	Cause    engine.StepID  `json:"cause,omitempty"`
+	Reused   bool           `json:"reused"`
 
 	FirstStatus engine.Status `json:"first_try_status"`
 	FirstReason engine.Reason `json:"first_try_reason,omitempty"`

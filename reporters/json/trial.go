@@ -9,7 +9,7 @@ func trialOf(r *engine.Result) trial {
 	t := r.Trial
 	out := trial{
 		ID: t.ID.String(), Matrix: t.ID.Matrix, Case: t.ID.Case, Category: reporters.Category(t),
-		Agent: t.ID.Agent, Model: t.ID.Model, N: t.ID.N, Seed: t.Seed,
+		Agent: t.ID.Agent, Model: t.ID.Model, N: t.ID.N, Seed: t.Seed, Assets: t.Assets,
 		Status: r.Outcome.Status, Reason: r.Outcome.Reason, Detail: r.Outcome.Detail, Cause: r.Outcome.Cause,
 		Reused: r.Reused, Score: reporters.Score(r),
 		FirstStatus: r.FirstTry().Status, FirstReason: r.FirstTry().Reason, Tries: r.Tries(), Earlier: earlier(r),

@@ -31,6 +31,9 @@ func trialProperties(r *engine.Result) properties {
 	for _, p := range id.Points() {
 		ps = append(ps, property{"axis." + reporters.Line(p[0]), reporters.Line(p[1])})
 	}
+	if r.Trial.Assets != "" {
+		ps = append(ps, property{"assets", string(r.Trial.Assets)})
+	}
 	ps = append(ps,
 		property{"seed", strconv.FormatUint(r.Trial.Seed, 10)},
 		property{"reused", strconv.FormatBool(r.Reused)})

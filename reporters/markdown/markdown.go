@@ -104,6 +104,9 @@ func (p *page) totals(sum reporters.Summary) {
 	if sum.FirstDiffers() {
 		text += fmt.Sprintf(", at the first try: %s", percent(sum.First.PassRate))
 	}
+	if variants := sum.Assets.Sentence(); variants != "" {
+		text += ". " + strings.Replace(variants, "assets ", "Assets: ", 1)
+	}
 	if sum.Cost.Models {
 		text += ". " + strings.Replace(sum.Cost.Sentence(), "cost ", "Cost: ", 1)
 	}

@@ -21,7 +21,7 @@ func Empty() *engine.Run {
 }
 
 // Example has two matrices, every status, reuse, metrics, tags, models, a weak
-// sandbox, and three trials that one image holds back.
+// sandbox, assets of both variants, and three trials that one image holds back.
 func Example() *engine.Run {
 	b := newBuilder("hello")
 	b.suite.Seed = 42
@@ -52,6 +52,9 @@ func Example() *engine.Run {
 	r := b.add(b.trial(wide, logs, react, "qwen", 3), engine.Outcome{Status: engine.StatusCancelled, Reason: engine.ReasonSignal, Detail: "interrupted after 3s"})
 	r.Attempt = b.attempt(r.Trial, 3*time.Second)
 
+	for _, t := range b.run.Plan.Trials {
+		t.Assets = map[*engine.Case]engine.Variant{loss: engine.VariantFull, logs: engine.VariantMini}[t.Case]
+	}
 	b.run.Exit = engine.Exit{Code: 4, Reason: "incomplete: 7 of 14 trials have no verdict"}
 	return b.run
 }

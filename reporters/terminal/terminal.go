@@ -61,6 +61,9 @@ func (s Summary) Report(w io.Writer, run *engine.Run) error {
 	s.weaknesses(&b, reporters.Weaknesses(results))
 	sum := reporters.Summarize(results)
 	fmt.Fprintln(&b, s.totals(sum))
+	if text := sum.Assets.Sentence(); text != "" {
+		fmt.Fprintln(&b, text)
+	}
 	if sum.Cost.Models {
 		fmt.Fprintln(&b, sum.Cost.Sentence())
 	}
