@@ -27,6 +27,12 @@ import (
 // base is the image of the tests: what the Dockerfiles of the cases build on.
 const base = "debian:trixie-slim"
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	sandboxtest.Clean()
+	os.Exit(code)
+}
+
 func open(t *testing.T, state string) *docker.Driver {
 	t.Helper()
 	d, err := docker.Open(t.Context(), docker.Options{State: state, Helper: sandboxtest.Helper(t)})

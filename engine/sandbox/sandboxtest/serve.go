@@ -28,8 +28,18 @@ const module = "github.com/ml-dev-bench/bench/"
 // builds are the programs that Build has built, by package.
 var builds sync.Map
 
+// Clean removes what Build has built. It is for TestMain.
+func Clean() {
+	builds.Range(func(_, build any) bool {
+		if file, err := build.(func() (string, error))(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(file))
+		}
+		return true
+	})
+}
+
 // Build builds a program of this module that runs in any sandbox, once a process,
-// and returns its file.
+// and returns its file, which stays until Clean.
 func Build(t testing.TB, pkg string) string {
 	t.Helper()
 	build, _ := builds.LoadOrStore(pkg, sync.OnceValues(func() (string, error) {
