@@ -282,7 +282,7 @@ func describeWork(p *engine.Plan) []string {
 		lines = append(lines, "cases    "+describeUncertified(p))
 	}
 	if p.Driver == engine.DriverLocal {
-		lines = append(lines, "weakness "+local.Weakness)
+		lines = append(lines, "weak     "+local.Weakness)
 	}
 	w := plan.WorstCase(p)
 	if w.Runs == 0 {
@@ -296,6 +296,9 @@ func describeWork(p *engine.Plan) []string {
 	}
 	if services := describeServices(p); services != "" {
 		lines = append(lines, "services "+services)
+	}
+	if hosts := describeHosts(p); hosts != "" {
+		lines = append(lines, "hosts    "+hosts)
 	}
 	lines = append(lines, "time     "+describeTime(p, w))
 	if slices.ContainsFunc(p.Trials, func(t *engine.Trial) bool { return t.Model != nil }) {
@@ -354,6 +357,16 @@ func describeRuntimes(p *engine.Plan) string {
 		}
 	}
 	return strings.Join(slices.Compact(names), ", ")
+}
+
+// describeHosts names what agents can reach outside, beside their models.
+func describeHosts(p *engine.Plan) string {
+	var hosts []string
+	for _, box := range sandboxesOf(p) {
+		hosts = append(hosts, box.Allow...)
+	}
+	slices.Sort(hosts)
+	return strings.Join(slices.Compact(hosts), ", ")
 }
 
 // describeServices names what is started beside agents.
