@@ -38,8 +38,8 @@ type Estimate struct {
 // A StepID names a step: its kind, a colon, and what it is for.
 type StepID string
 
-// A Step is a vertex of the plan. The implementations are *ImageStep, *RunStep
-// and *CheckStep; there are no others.
+// A Step is a vertex of the plan. The implementations are *ImageStep, *LintStep,
+// *RunStep and *CheckStep; there are no others.
 type Step interface {
 	StepID() StepID
 	Needs() []StepID
@@ -57,12 +57,22 @@ type ImageStep struct {
 	Agent   *Agent   // whose layer it is; nil if it stands by itself
 }
 
+// A LintStep looks at what is in an image before an agent works in it. With a
+// finding that is an error, none does.
+type LintStep struct {
+	ID    StepID
+	Key   Key
+	Image *ImageStep
+	Cases []*Case // that are worked on in it: their hidden files are looked for
+}
+
 // A RunStep lets an agent work on a case and keeps a snapshot of what it left.
 // Trials with equal keys share one step.
 type RunStep struct {
 	ID     StepID
 	Key    Key
 	Image  StepID   // with the layer of the agent, if it has one
+	Lint   StepID   // of that image
 	Trials []*Trial // at least one; those of other matrices share its work
 }
 
@@ -79,6 +89,9 @@ type CheckStep struct {
 func (s *ImageStep) StepID() StepID { return s.ID }
 
 // StepID names the step.
+func (s *LintStep) StepID() StepID { return s.ID }
+
+// StepID names the step.
 func (s *RunStep) StepID() StepID { return s.ID }
 
 // StepID names the step.
@@ -92,8 +105,11 @@ func (s *ImageStep) Needs() []StepID {
 	return []StepID{s.Base}
 }
 
-// Needs is the image of the case.
-func (s *RunStep) Needs() []StepID { return []StepID{s.Image} }
+// Needs is the image that is looked at.
+func (s *LintStep) Needs() []StepID { return []StepID{s.Image.ID} }
+
+// Needs is the image of the case, which has been looked at.
+func (s *RunStep) Needs() []StepID { return []StepID{s.Image, s.Lint} }
 
 // Needs is the run whose snapshot is graded, and the image it is graded in.
 func (s *CheckStep) Needs() []StepID { return []StepID{s.Run, s.Image} }
@@ -102,12 +118,16 @@ func (s *CheckStep) Needs() []StepID { return []StepID{s.Run, s.Image} }
 func (s *ImageStep) StepKey() Key { return s.Key }
 
 // StepKey is what makes the step the same work as another.
+func (s *LintStep) StepKey() Key { return s.Key }
+
+// StepKey is what makes the step the same work as another.
 func (s *RunStep) StepKey() Key { return s.Key }
 
 // StepKey is what makes the step the same work as another.
 func (s *CheckStep) StepKey() Key { return s.Key }
 
 func (*ImageStep) step() {}
+func (*LintStep) step()  {}
 func (*RunStep) step()   {}
 func (*CheckStep) step() {}
 

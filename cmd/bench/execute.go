@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/imagelint"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/reporters"
 	"github.com/ml-dev-bench/bench/reporters/terminal"
@@ -21,6 +24,7 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 	run := &engine.Run{Plan: p, Version: thisVersion(), Began: time.Now().UTC()}
 	o := apply.Options{
 		Store: w.results, Judge: newJudge(w.session, p), Parallel: parallel(p.Suite.Parallel, f.parallel), Version: run.Version, Kill: s.kill,
+		Unsafe: slices.Contains(f.allow, imagelint.AllowUnsafe),
 	}
 	sandboxes := ""
 	if len(p.Steps) > 0 {
@@ -34,6 +38,9 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		defer driver.Close()
 		defer a.evict(s.ctx, driver)
 		host := driver.Host()
+		if o.Inventories, err = openInventories(); err != nil {
+			return nil, cannot(err)
+		}
 		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory}
 		sandboxes = "docker " + host.Engine
 	}
@@ -46,9 +53,13 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 	o.Observe = func(e apply.Event) {
 		j.observe(e)
 		show.observe(e)
+		if e, ok := e.(apply.ImageLinted); ok {
+			run.Images = append(run.Images, engine.ImageFindings{Step: e.Step.ID, Findings: e.Findings})
+		}
 	}
 	run.Results, run.Gates = apply.Run(s.ctx, p, o)
 	run.Ended = time.Now().UTC()
+	slices.SortFunc(run.Images, func(a, b engine.ImageFindings) int { return cmp.Compare(a.Step, b.Step) })
 	run.Exit = exitOf(run.Results, run.Gates, signalOf(s.ctx), late(run), f.failOn)
 	var err error
 	if !s.killed() {

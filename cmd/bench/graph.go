@@ -27,7 +27,7 @@ func newGraphCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph FILE",
 		Short: "Draw what a suite runs, and what waits for what",
-		Long: "graph draws a suite: images, matrices, gates and reports, and what each waits for.\n\n" +
+		Long: "graph draws a suite: images, looks into them (lint), matrices, gates and reports, and what each waits for.\n\n" +
 			"  bench graph suite.hcl --format dot | dot -Tsvg > suite.svg\n" +
 			"  bench graph suite.hcl --format mermaid",
 		Args:              oneFile,
@@ -78,7 +78,7 @@ type drawing struct {
 
 type drawingNode struct {
 	ID     string `json:"id"`
-	Kind   string `json:"kind"` // image, run, check, matrix, gate, report
+	Kind   string `json:"kind"` // image, lint, run, check, matrix, gate, report
 	Label  string `json:"label"`
 	Matrix string `json:"matrix,omitempty"` // of a run or a check
 	Status string `json:"status,omitempty"` // as stored
@@ -115,7 +115,7 @@ func draw(p *engine.Plan, trials, status bool) *drawing {
 	return g
 }
 
-// images adds the images of a trial.
+// images adds the images of a trial, and the look into that of its agent.
 func (g *drawing) images(t *engine.Trial, trials bool) {
 	add := func(id engine.StepID) {
 		g.node(drawingNode{ID: string(id), Kind: "image", Label: string(id)})
@@ -125,8 +125,10 @@ func (g *drawing) images(t *engine.Trial, trials bool) {
 	if t.Check.Image != t.Run.Image {
 		g.edge(string(t.Check.Image), string(t.Run.Image), "input")
 	}
+	g.node(drawingNode{ID: string(t.Run.Lint), Kind: "lint", Label: string(t.Run.Lint)})
+	g.edge(string(t.Run.Image), string(t.Run.Lint), "input")
 	if !trials {
-		g.edge(string(t.Run.Image), "matrix."+t.ID.Matrix, "input")
+		g.edge(string(t.Run.Lint), "matrix."+t.ID.Matrix, "input")
 	}
 }
 
@@ -143,7 +145,7 @@ func (g *drawing) trial(t *engine.Trial, matrix string, trials, status bool) {
 	}
 	g.node(drawingNode{ID: run, Kind: "run", Label: run, Matrix: t.ID.Matrix})
 	g.node(drawingNode{ID: check, Kind: "check", Label: check, Matrix: t.ID.Matrix, Status: end})
-	g.edge(string(t.Run.Image), run, "input")
+	g.edge(string(t.Run.Lint), run, "input")
 	g.edge(run, check, "input")
 	g.edge(check, matrix, "input")
 }
@@ -229,7 +231,7 @@ func (g *drawing) json(w io.Writer) error {
 	return err
 }
 
-var dotShapes = map[string]string{"image": "cylinder", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
+var dotShapes = map[string]string{"image": "cylinder", "lint": "box", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
 
 // Colours only repeat what the label says.
 var statusColors = map[string]string{"passed": "palegreen", "failed": "lightcoral", "mixed": "khaki", "pending": "lightgrey"}

@@ -143,14 +143,17 @@ func describeOrder(m *engine.Matrix) []string {
 }
 
 func describeImages(p *engine.Plan) string {
-	images, layers := 0, 0
+	images, layers, lints := 0, 0, 0
 	for _, s := range p.Steps {
-		if i, ok := s.(*engine.ImageStep); ok {
-			if i.Base == "" {
+		switch s := s.(type) {
+		case *engine.ImageStep:
+			if s.Base == "" {
 				images++
 			} else {
 				layers++
 			}
+		case *engine.LintStep:
+			lints++
 		}
 	}
 	text := ""
@@ -159,6 +162,9 @@ func describeImages(p *engine.Plan) string {
 	}
 	if layers > 0 {
 		text += ", " + plural(layers, "agent layer")
+	}
+	if lints > 0 {
+		text += ", " + plural(lints, "lint")
 	}
 	return text
 }

@@ -3,10 +3,11 @@
 //
 //	results, gates := apply.Run(ctx, plan, apply.Options{Driver: driver, Store: store, Judge: judge, Observe: show})
 //
-// It adds nothing to the plan. Steps are of three kinds, each in a file of its
+// It adds nothing to the plan. Steps are of four kinds, each in a file of its
 // own:
 //
 //	image.go  makes an image available, or lays an agent over one
+//	lint.go   looks at what is in an image before an agent works in it
 //	run.go    lets an agent work in a sandbox, and stores what it left
 //	check.go  grades what is stored, in a sandbox that the agent never saw
 //
@@ -59,6 +60,11 @@ type Options struct {
 	// that of trials without a model is known: nothing.
 	Meter Meter
 
+	// Inventories remembers what is in images. It may be nil.
+	Inventories Inventories
+	// Unsafe lets agents work in images with errors.
+	Unsafe bool
+
 	// Observe is told what happens, in order, by one goroutine at a time. It
 	// may be nil.
 	Observe func(Event)
@@ -70,7 +76,7 @@ type Meter interface {
 }
 
 // An Event is something that happened in a run: an ImageStarted, an ImageEnded,
-// a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
+// an ImageLinted, a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
 type Event interface{ event() }
 
 // ImageStarted says that an image is looked for, and pulled or built if it is
@@ -84,11 +90,17 @@ type ImageEnded struct {
 	Log  string // the end of what the build printed, if it failed
 }
 
+// ImageLinted says what was found in an image, if anything was.
+type ImageLinted struct {
+	Step     *engine.LintStep
+	Findings []engine.Finding // errors first; at least one
+}
+
 // StepStarted says that a step is about to be done, for the first time or once
 // more. The trial of a run step is at work from then on.
 type StepStarted struct {
 	Step  engine.Step
-	Trial *engine.Trial // the first one that it is for; nil for an image
+	Trial *engine.Trial // the first one that it is for; nil for an image or a look at one
 	Try   int           // counts from 1 in each run
 }
 
@@ -111,6 +123,7 @@ type GateEnded struct{ Result engine.GateResult }
 
 func (ImageStarted) event() {}
 func (ImageEnded) event()   {}
+func (ImageLinted) event()  {}
 func (StepStarted) event()  {}
 func (StepEnded) event()    {}
 func (TrialEnded) event()   {}
@@ -202,6 +215,8 @@ func (r *runner) work(ctx context.Context, s graph.Start) (report graph.Report) 
 	switch step := step.(type) {
 	case *engine.ImageStep:
 		return r.image(ctx, step)
+	case *engine.LintStep:
+		return r.lint(ctx, step)
 	case *engine.RunStep:
 		return r.run(ctx, step)
 	case *engine.CheckStep:

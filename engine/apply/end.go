@@ -27,7 +27,7 @@ func (r *runner) begin(s engine.Step, try int) {
 	r.tell(StepStarted{s, trialOf(s), try})
 }
 
-// trialOf is the trial in whose name a step works; nil for an image.
+// trialOf is the trial in whose name a step works; nil for an image or a look at one.
 func trialOf(s engine.Step) *engine.Trial {
 	switch s := s.(type) {
 	case *engine.RunStep:
@@ -189,6 +189,13 @@ func (r *runner) outcomeOf(rec *record) engine.Outcome {
 			return o // a bug is told where it hit
 		}
 		return engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID, Detail: "its image could not be made"}
+	}
+	if lint, ok := r.steps[e.Cause].(*engine.LintStep); ok && e.Status == graph.Errored {
+		o := r.records[lint.ID].outcome
+		if o.Reason != engine.ReasonEngine {
+			o.Cause = lint.ID
+		}
+		return o
 	}
 	if e.Status == graph.Errored {
 		return engine.Outcome{Status: engine.StatusErrored, Reason: engine.Reason(e.Reason), Cause: causeOf(e.Cause), Detail: "not started, since the provider has been given up"}

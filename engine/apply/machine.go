@@ -25,7 +25,7 @@ const (
 	resourceMemory = "memory" // bytes
 	resourcePIDs   = "pids"
 	resourceGPU    = "gpu"
-	resourceBuild  = "build" // images being pulled or built
+	resourceBuild  = "build" // images being pulled, built or looked at
 
 	resourceMatrix   = "matrix:"
 	resourceLock     = "lock:"

@@ -16,7 +16,7 @@ import (
 //	matrix:M  what its trials came to; done if it is complete
 //	gate:G    the judgement over matrices; done if it passed
 //
-//	image ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
+//	image ─► lint ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
 const (
 	startPrefix  = "start:"
 	matrixPrefix = "matrix:"
@@ -36,8 +36,18 @@ func (r *runner) config() graph.Config {
 	return r.control(c)
 }
 
+// isInput reports whether a step makes what trials need, whose work they share.
+func isInput(s engine.Step) bool {
+	switch s.(type) {
+	case *engine.ImageStep, *engine.LintStep:
+		return true
+	}
+	return false
+}
+
 // trialsByStep lists the trials that steps work for, less those that have a
-// verdict: for an image, all that need it, or an image that is laid over it.
+// verdict: for an image or a look at one, all that need it, or an image that is
+// laid over it.
 func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 	out := map[engine.StepID][]*engine.Trial{}
 	for _, s := range slices.Backward(r.plan.Steps) {
@@ -47,11 +57,14 @@ func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 		case *engine.CheckStep:
 			out[s.ID] = slices.DeleteFunc(slices.Clone(s.Trials), reused)
 		}
+		if _, ok := s.(*engine.LintStep); ok {
+			continue // its runs bring the trials to the image
+		}
 		if _, ok := s.(*engine.CheckStep); ok && r.steps[string(s.Needs()[0])] != nil {
 			continue // its run brings the trials to the image
 		}
 		for _, need := range s.Needs() {
-			if _, ok := r.steps[string(need)].(*engine.ImageStep); ok {
+			if isInput(r.steps[string(need)]) {
 				out[need] = append(out[need], out[s.StepID()]...)
 			}
 		}
@@ -70,7 +83,7 @@ func (r *runner) vertex(c *graph.Config, k *ranks, s engine.Step, trials []*engi
 	t := trials[0]
 	v.Retry, v.Seed = retryOf(t.Matrix), t.Seed
 	switch s := s.(type) {
-	case *engine.ImageStep:
+	case *engine.ImageStep, *engine.LintStep:
 		v.Takes, v.Rank = []graph.Claim{{Name: resourceBuild, Amount: 1}}, k.of(rankImage, trials)
 		return v
 	case *engine.RunStep:

@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -13,7 +14,7 @@ import (
 func (b *builder) makeSteps(cells []*cell) {
 	images := newImages()
 	s := &stepper{
-		builder: b, images: images, keys: newKeys(images), planned: map[*engine.ImageStep]bool{},
+		builder: b, images: images, keys: newKeys(images), planned: map[*engine.ImageStep]bool{}, lints: map[engine.StepID]*engine.LintStep{},
 		runs: make(map[engine.Digest]*engine.RunStep, len(b.plan.Trials)),
 	}
 	at := 0
@@ -43,6 +44,7 @@ type stepper struct {
 	keys    *keys
 	runs    map[engine.Digest]*engine.RunStep
 	planned map[*engine.ImageStep]bool
+	lints   map[engine.StepID]*engine.LintStep // that are planned, by their id
 }
 
 // assign gives a trial the steps of its work, which other trials may have too,
@@ -52,7 +54,8 @@ func (s *stepper) assign(alone []*engine.Trial, cell string) {
 	key := s.keys.run(t)
 	t.Run = s.runs[key.Sum]
 	if t.Run == nil {
-		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Trials: alone}
+		image := s.images.of(t.Case.Sandbox, t.Agent)
+		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: image.ID, Lint: lintID(image), Trials: alone}
 		s.runs[key.Sum] = t.Run
 	} else {
 		t.Run.Trials = append(t.Run.Trials, t)
@@ -85,7 +88,7 @@ func (s *stepper) addSteps(t *engine.Trial) {
 			}
 		}
 		s.addImage(s.images.of(t.Case.Sandbox, nil))
-		s.addImage(s.images.of(t.Case.Sandbox, t.Agent))
+		s.addLint(s.images.of(t.Case.Sandbox, t.Agent), t.Case)
 		s.plan.Steps = append(s.plan.Steps, t.Run)
 	}
 	if t.Check.Trials[0] == t && slices.ContainsFunc(t.Check.Trials, mustCheck) {
@@ -103,4 +106,23 @@ func (s *stepper) addImage(step *engine.ImageStep) {
 		s.planned[step] = true
 		s.plan.Steps = append(s.plan.Steps, step)
 	}
+}
+
+// addLint adds an image in which an agent works on a case, and the look at it.
+func (s *stepper) addLint(image *engine.ImageStep, c *engine.Case) {
+	s.addImage(image)
+	id := lintID(image)
+	step := s.lints[id]
+	if step == nil {
+		step = &engine.LintStep{ID: id, Key: lintKey(image), Image: image}
+		s.lints[id] = step
+		s.plan.Steps = append(s.plan.Steps, step)
+	}
+	if !slices.Contains(step.Cases, c) {
+		step.Cases = append(step.Cases, c)
+	}
+}
+
+func lintID(image *engine.ImageStep) engine.StepID {
+	return "lint:" + engine.StepID(strings.TrimPrefix(string(image.ID), "image:"))
 }
