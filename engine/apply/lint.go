@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/graph"
@@ -60,19 +61,13 @@ func (r *runner) inventory(ctx context.Context, from sandbox.Inspector, s *engin
 		return nil, err
 	}
 	files, w := io.Pipe()
-	exported := make(chan error, 1)
-	go func() {
-		err := from.Export(ctx, id, w)
-		w.CloseWithError(err)
-		exported <- err
-	}()
+	var export sync.WaitGroup
+	export.Go(func() { w.CloseWithError(from.Export(ctx, id, w)) })
+	defer export.Wait()
+	defer files.Close()
 	i, err := imagelint.Scan(config, files)
 	if err == nil {
-		_, err = io.Copy(io.Discard, files) // the padding after the end of the archive
-	}
-	files.CloseWithError(err)
-	if exportErr := <-exported; err == nil {
-		err = exportErr
+		_, err = io.Copy(io.Discard, files) // to its end, where an error may be
 	}
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func TestRules(t *testing.T) {
 			config: sandbox.ImageConfig{Env: []string{"PATH=/box"}},
 			files: map[string]file{
 				"box/busybox": {mode: 0o755, text: "many programs"}, "box/cat": {kind: tar.TypeLink, mode: 0o755, text: "box/busybox"},
-				"box/sh": {kind: tar.TypeSymlink, text: "/box/busybox"},
+				"box/sh": {kind: tar.TypeSymlink, text: "/box/also"}, "box/also": {kind: tar.TypeSymlink, text: "busybox"},
 			},
 		},
 		"private keys": {
@@ -193,6 +193,7 @@ func TestRules(t *testing.T) {
 				"detached/.git/HEAD":             {text: one + "\n"},
 				"detached/.git/packed-refs":      {text: one + " refs/remotes/origin/main\n"},
 				"detached/.git/FETCH_HEAD":       {text: one + "\t\tbranch 'main' of example.org\n"},
+				"detached/.git/logs/HEAD":        {text: none + " " + one + " me <m@e> 1 +0000\tcheckout: moving from x to y\n"},
 				"ahead/.git/HEAD":                {text: "ref: refs/heads/main\n"},
 				"ahead/.git/refs/heads/main":     {text: one + "\n"},
 				"ahead/.git/refs/remotes/o/main": {text: two + "\n"},

@@ -37,26 +37,13 @@ var someKeys = map[string]string{
 	"openssh":    "-----BEGIN " + "OPENSSH PRIVATE KEY-----",
 }
 
-func TestKeysIn(t *testing.T) {
+func TestHideKeys(t *testing.T) {
 	for name, key := range someKeys {
 		for _, form := range []string{"%s", "Bearer %s", "key=%s;", "%s, or not", "é%s", "https://x.org/?k=%s&y"} {
 			text := fmt.Sprintf(form, key)
-			found := keyshape.Find(text)
-			if len(found) != 1 || text[found[0].From:found[0].To] != key {
-				t.Errorf("%s: found %v in %q", name, found, text)
-			}
 			if hidden := hideKeys(text); len(hidden) != len(text) || strings.Contains(hidden, key[len(key)/2:]) {
 				t.Errorf("%s: hidden is %q", name, hidden)
 			}
-		}
-	}
-	for _, word := range []string{
-		"sk-learn", "scikit-learn and sk-learn-contrib-lightning", "sk-learn-regression-with-many-long-words-in-it", "task-0123456789abcdefghijkl", "disk-0123456789abcdefghij",
-		"ghp_", "ghp_short", "hf_hub_download", "AKIA", "AKIAKE", "xoxb-", "xoxo-hugs-and-kisses", "AIzawa", "glpat-x", "npm_config_cache", "eyJ", "gpt-5-mini-2026-01-01",
-		"sha256:" + strings.Repeat("0a", 32), "claude-sonnet-4-20250514", "-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----", "sk_test", "gsk_model", "pypi-mirror",
-	} {
-		if found := keyshape.Find(word); len(found) != 0 {
-			t.Errorf("%q is taken for a key", word)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package fake
 import (
 	"archive/tar"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -45,8 +46,5 @@ func (i *Inspector) Export(_ context.Context, _ string, w io.Writer) error {
 			return err
 		}
 	}
-	if i.Err != nil {
-		return i.Err
-	}
-	return out.Close()
+	return errors.Join(out.Close(), i.Err)
 }
