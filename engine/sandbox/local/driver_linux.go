@@ -110,6 +110,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err := refuse(spec.Sandbox); err != nil {
 		return nil, err
 	}
+	if spec.Serve != nil {
+		return nil, errors.New("local sandboxes cannot reach anything outside, be it served or not: use a Docker engine")
+	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	var volumes []*os.File

@@ -56,6 +56,10 @@ type Promise string
 // that exceeds it is killed, and that usage is told.
 const Memory Promise = "memory is bounded and told"
 
+// Serving is that what Spec.Serve answers can be reached from inside. A driver that
+// cannot keep it refuses to start such a sandbox.
+const Serving Promise = "serves"
+
 // Run holds a driver against what package sandbox says of it, but for some
 // promises.
 func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
@@ -90,7 +94,13 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 	}
 	Stops(t, d, image)
 	t.Run("volumes are shared and cannot be written", func(t *testing.T) { t.Parallel(); volume(t, d, image) })
-	t.Run("serves", func(t *testing.T) { serves(t, d, image) })
+	t.Run(string(Serving), func(t *testing.T) {
+		if slices.Contains(without, Serving) {
+			refusesToServe(t, d, image)
+			return
+		}
+		serves(t, d, image)
+	})
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {
