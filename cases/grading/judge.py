@@ -90,7 +90,8 @@ class Judge:
         self._held = 0
         self._contact = False
         self._rooms = []
-        self._warm = _Warm(imports) if imports else None
+        self._imports = imports
+        self._warm = None
 
     # -- verdict ---------------------------------------------------------
 
@@ -292,7 +293,7 @@ class Judge:
         return reply["answer"]
 
     def pytest(self, room, file, tests, timeout=120):
-        """Run a visible test file over a delivered directory and count its tests.
+        """Run a visible test file over a delivered directory, and require its tests.
 
         Holds if exactly `tests` tests ran and all of them passed; skipped and
         expected failures do not count as passed. The report is written by the
@@ -309,19 +310,20 @@ class Judge:
         )  # fmt: skip
         name = f"{file}: {tests} tests pass"
         if done.timed_out:
-            return self.expect(name, False, f"longer than {timeout} s")
+            self.require(name, False, f"longer than {timeout} s")
         passed, total = _count(report)
         holds = done.exit == 0 and passed == total == tests
-        return self.expect(name, holds, f"{passed} of {total} passed, exit {done.exit}\n{done.stdout}")
+        self.require(name, holds, f"{passed} of {total} passed, exit {done.exit}\n{done.stdout}")
 
     # -- inside ----------------------------------------------------------
 
     def _ours(self, script, *arguments, cwd=None, timeout=60, answer=None):
         """Run a script of ours as the candidate. It gets the number of its answer's file last."""
-        if self._warm is None:
+        if not self._imports:
             more = [] if answer is None else [str(answer)]
             return self.python(script, *arguments, *more, cwd=cwd, timeout=timeout, pass_fds=[int(n) for n in more])
         self._contact = True
+        self._warm = self._warm or _Warm(self._imports)
         home = self._room(owner=CANDIDATE)
         return self._warm.run(script, arguments, cwd or home, _environment(home), timeout, answer)
 

@@ -26,7 +26,7 @@ def visible_test(judge):
     done = judge.script(room, "test_model.py", timeout=100)
     lines = done.stdout.splitlines()
     passed = done.exit == 0 and any(line.startswith("Training successful") for line in lines)
-    judge.expect("test_model.py is content", passed, f"exit {done.exit}\n{done.stdout}{done.stderr}")
+    judge.require("test_model.py is content", passed, f"exit {done.exit}\n{done.stdout}{done.stderr}")
 
 
 def watched_training(judge):

@@ -15,9 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import torch
 from judge import Judge
-from torch.nn import functional
 
 LAYERS = [f"dino_v2/layers/{name}.py" for name in (
     "__init__", "attention", "block", "dino_head", "drop_path", "layer_scale", "mlp", "patch_embed", "swiglu_ffn"
@@ -358,11 +356,15 @@ def brief(given):
 
 
 with Judge(imports=["torch", "pytest"]) as judge:
+    judge.pytest(judge.deliver(*PACKAGE, "test_vision_transformer.py"), "test_vision_transformer.py", tests=11, timeout=240)
+    # To import torch takes long, and most of what fails has failed by now.
+    import torch
+    from torch.nn import functional
+
     random = Random()
     plain = [plain_model(random, options) for options in PLAIN]
     dynamic = [dynamic_model(random, options, size) for options, size in DYNAMIC]
 
-    judge.pytest(judge.deliver(*PACKAGE, "test_vision_transformer.py"), "test_vision_transformer.py", tests=11, timeout=240)
     seen = judge.probe(
         judge.deliver(*PACKAGE), "probes.py", "report", timeout=240,
         factories=[[name, options] for name, options, _ in FACTORIES],

@@ -15,7 +15,6 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import torch
 from judge import Judge
 
 SIGNATURE = [["rank", "4"], ["alpha", "1.0"], ["bias", "True"], ["device", "None"]]
@@ -153,6 +152,10 @@ def compare_training(judge, got, values, x, y):
 
 
 with Judge(imports=["torch", "pytest"]) as judge:
+    judge.pytest(judge.deliver("lora.py", "test_lora.py"), "test_lora.py", tests=8)
+    # To import torch takes long, and most of what fails has failed by now.
+    import torch
+
     random = Random(judge.seed)
     forwards = []
     for inputs, outputs, rank, alpha, bias, dtype, lead in FORWARDS:
@@ -166,7 +169,6 @@ with Judge(imports=["torch", "pytest"]) as judge:
         )
     training, values, x, y = training_task(random)
 
-    judge.pytest(judge.deliver("lora.py", "test_lora.py"), "test_lora.py", tests=8)
     seen = judge.probe(
         judge.deliver("lora.py"), "probes.py", "report", timeout=100,
         seed=judge.seed,

@@ -15,9 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import torch
 from judge import Judge
-from torch.nn import functional
 
 DRAWS = 800
 SEEDS = 5  # of each game, of which one may fail
@@ -311,6 +309,11 @@ def sent(asked):
 
 
 with Judge(imports=["torch", "pytest"]) as judge:
+    judge.pytest(judge.deliver("ppo.py", "test_ppo.py"), "test_ppo.py", tests=7, timeout=240)
+    # To import torch takes long, and most of what fails has failed by now.
+    import torch
+    from torch.nn import functional
+
     random = Random()
     questions = {
         "evaluations": list(evaluations(random)),
@@ -319,7 +322,6 @@ with Judge(imports=["torch", "pytest"]) as judge:
         "updates": list(updates(random)),
         "lessons": list(lessons(random)),
     }
-    judge.pytest(judge.deliver("ppo.py", "test_ppo.py"), "test_ppo.py", tests=7, timeout=240)
     seen = judge.probe(
         judge.deliver("ppo.py"), "probes.py", "report", timeout=240,
         **{name: [sent(one) for one in asked] for name, asked in questions.items()},
