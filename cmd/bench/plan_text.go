@@ -10,6 +10,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/reporters"
 )
 
 // writePlan shows a plan: totals, a line for each matrix, below it what changed,
@@ -274,9 +275,28 @@ func describeWork(p *engine.Plan) []string {
 	if w.Runs == 0 {
 		return append(lines, "No agent runs; stored work is graded again.")
 	}
+	for _, w := range describeWeaknesses(p) {
+		lines = append(lines, "weak     "+w)
+	}
 	lines = append(lines, "time     "+describeTime(p, w))
 	if slices.ContainsFunc(p.Trials, func(t *engine.Trial) bool { return t.Model != nil }) {
 		lines = append(lines, "cost     "+describeCost(p, w))
+	}
+	return lines
+}
+
+// describeWeaknesses says what makes verdicts on trials that will run prove less.
+func describeWeaknesses(p *engine.Plan) (lines []string) {
+	var runs []engine.Result
+	for _, s := range p.Steps {
+		if run, ok := s.(*engine.RunStep); ok {
+			for _, t := range run.Trials {
+				runs = append(runs, engine.Result{Trial: t})
+			}
+		}
+	}
+	for _, w := range reporters.Weaknesses(runs) {
+		lines = append(lines, fmt.Sprintf("%s (%s)", w.Text, w.Count()))
 	}
 	return lines
 }

@@ -130,6 +130,8 @@ type trial struct {
 	CheckKey engine.Digest `json:"check_key,omitzero"`
 	Image    string        `json:"image,omitempty"`
 
+	Weaknesses []string `json:"weaknesses,omitempty"`
+
 	Version *engine.Version `json:"version,omitempty"`
 	Origin  *engine.Origin  `json:"origin,omitempty"`
 }

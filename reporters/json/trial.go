@@ -13,7 +13,8 @@ func trialOf(r *engine.Result) trial {
 		Status: r.Outcome.Status, Reason: r.Outcome.Reason, Detail: r.Outcome.Detail, Cause: r.Outcome.Cause,
 		Reused: r.Reused, Score: reporters.Score(r),
 		FirstStatus: r.FirstTry().Status, FirstReason: r.FirstTry().Reason, Tries: r.Tries(), Earlier: earlier(r),
-		Checks: []check{}, Changed: []string{}, Left: []string{},
+		Weaknesses: r.Weaknesses(),
+		Checks:     []check{}, Changed: []string{}, Left: []string{},
 	}
 	for _, p := range t.ID.Points() {
 		out.Axes = append(out.Axes, axis{p[0], p[1]})

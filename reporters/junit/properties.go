@@ -29,6 +29,9 @@ func trialProperties(r *engine.Result) properties {
 	if score := reporters.Score(r); score != nil {
 		ps = append(ps, property{"score", number(*score)})
 	}
+	for _, w := range r.Weaknesses() {
+		ps = append(ps, property{"weakness", reporters.Line(w)})
+	}
 	for _, m := range reporters.TrialMetrics(r) {
 		name := "metric." + reporters.Line(m.Name)
 		ps = append(ps, property{name, number(m.Value)})

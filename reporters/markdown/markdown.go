@@ -50,6 +50,7 @@ func (r Reporter) Report(w io.Writer, run *engine.Run) error {
 	p := &page{rows: r.Rows}
 	results := reporters.Results(run)
 	p.verdict(run, reporters.Summarize(results))
+	p.weaknesses(reporters.Weaknesses(results))
 	if err := p.gates(reporters.Gates(run)); err != nil {
 		return err
 	}
@@ -242,6 +243,20 @@ func (p *page) gates(gates []reporters.Gate) error {
 	}
 	p.block("%s", text)
 	return nil
+}
+
+// weaknesses lists what makes verdicts prove less than they say.
+func (p *page) weaknesses(all []reporters.Weakness) {
+	if len(all) == 0 {
+		return
+	}
+	p.block("## Weak verdicts")
+	var lines []string
+	for _, w := range all[:min(len(all), maxProblems)] {
+		lines = append(lines, fmt.Sprintf("* %s: %s", w.Count(), code(reporters.Head(w.Text, maxDetail))))
+	}
+	p.block("%s", strings.Join(lines, "\n"))
+	p.more(len(all), "reasons")
 }
 
 func (p *page) more(n int, what string) {

@@ -19,6 +19,10 @@
 //	retried smoke/hello_world@react+gpt#1  passed (2 tries): 1 errored(provider), 4.20 s, $0.03; 2 passed, 8.00 s, $0.12
 //	gate.healthy  passed  matrix.smoke.pass_rate = 1
 //
+// So have things that make verdicts prove less:
+//
+//	weak  2 trials  network = "open": the agent can reach everything outside, answers included
+//
 // Columns and lines of what has not happened, or costs nothing by nature, are
 // left out. Colour, if wanted, is one of the sixteen basic ones and says nothing
 // that the words do not.
@@ -54,6 +58,7 @@ func (s Summary) Report(w io.Writer, run *engine.Run) error {
 	s.problems(&b, results)
 	s.retried(&b, results)
 	s.gates(&b, reporters.Gates(run))
+	s.weaknesses(&b, reporters.Weaknesses(results))
 	sum := reporters.Summarize(results)
 	fmt.Fprintln(&b, s.totals(sum))
 	if sum.Cost.Models {
@@ -124,6 +129,16 @@ func (s Summary) gates(b *bytes.Buffer, gates []reporters.Gate) {
 		fmt.Fprintln(b, line)
 	}
 	if len(gates) > 0 {
+		b.WriteByte('\n')
+	}
+}
+
+func (s Summary) weaknesses(b *bytes.Buffer, all []reporters.Weakness) {
+	for _, w := range all[:min(len(all), maxProblems)] {
+		fmt.Fprintf(b, "%s  %s  %s\n", s.paint(yellow, "weak"), w.Count(), reporters.Head(w.Text, maxDetail))
+	}
+	more(b, len(all))
+	if len(all) > 0 {
 		b.WriteByte('\n')
 	}
 }
