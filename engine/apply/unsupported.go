@@ -91,8 +91,6 @@ func (u *unsupported) inCase(c *engine.Case) {
 	for _, a := range c.Assets {
 		u.unless(false, a.Pos, fmt.Sprintf("asset %q of case %s cannot be provided yet", a.Name, c.Name), "cases with assets, but does not fetch them. "+leaveCase(c))
 	}
-	u.unless(c.Snapshot != engine.SnapshotFilesystem, c.Pos, fmt.Sprintf("the file system of case %s cannot be kept yet", c.Name),
-		fmt.Sprintf("cases with snapshot = %q, but keeps only the workspace. ", c.Snapshot)+leaveCase(c))
 	u.unless(len(c.Artifacts) == 0, c.Pos, fmt.Sprintf("artifacts of case %s cannot be kept yet", c.Name), "cases with artifacts, but keeps none. Remove the argument.")
 }
 

@@ -22,7 +22,7 @@ func full() *engine.Suite {
 		m.If = &engine.Condition{Static: &yes}
 	}
 	c := s.Cases[0]
-	c.Snapshot, c.Solution = engine.SnapshotWorkspace, &engine.Script{Command: []string{"solve"}}
+	c.Snapshot, c.Solution = engine.SnapshotFilesystem, &engine.Script{Command: []string{"solve"}}
 	c.Sandbox.Network, c.Sandbox.Platform, c.Sandbox.Lock = engine.NetworkGateway, "linux/amd64", "l"
 	s.Agents[0].Layer, s.Agents[0].Install = &engine.Build{Context: &engine.Tree{}}, true
 	s.Gates = []*engine.Gate{{Name: "skipped"}}
@@ -74,9 +74,6 @@ func TestUnsupported(t *testing.T) {
 		{"asset", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Assets = []*engine.Asset{{Name: "data", Pos: here}}
 		}, `asset "data" of case c cannot be provided yet`},
-		{"snapshot", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
-			c.Snapshot, c.Pos = engine.SnapshotFilesystem, here
-		}, `the file system of case c cannot be kept yet`},
 		{"case's artifacts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Artifacts, c.Pos = []string{"/tmp/*"}, here
 		}, `artifacts of case c cannot be kept yet`},

@@ -11,6 +11,10 @@
 //	/check            the files of the check, for root alone
 //	/bench/result     where the check may leave a score and metrics; for root alone
 //
+// Where the case says so, what is graded is the whole file system, and not just the
+// workspace: then the image has been changed as the agent changed it, and the
+// programs that the check runs may be the agent's. See engine.SnapshotFilesystem.
+//
 // The check runs as root, with just the capabilities to run the candidate's code
 // as the agent's user and to kill it. Its exit status, as the engine reports it,
 // decides: 0 passes, 75 and a command that does not exist mean that the check is
@@ -45,7 +49,7 @@ type Input struct {
 	Trial    *engine.Trial
 	Key      engine.Key
 	Image    string                        // id of the pristine image
-	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of the workspace
+	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of what the case says is graded
 	Version  engine.Version
 	Origin   engine.Origin
 }
@@ -147,8 +151,15 @@ func (r *runner) run(ctx context.Context) (engine.CheckResult, error) {
 // start makes a grading sandbox; a nil snapshot leaves the workspace empty.
 func (r *runner) start(ctx context.Context, open func() (io.ReadCloser, error)) (sandbox.Sandbox, error) {
 	c := r.in.Trial.Case
+	over := open != nil && c.Snapshot == engine.SnapshotFilesystem
+	var remove []string
+	if over {
+		if err := unzip(open, func(snap io.Reader) (err error) { remove, err = snapshot.Deleted(snap); return err }); err != nil {
+			return nil, err
+		}
+	}
 	return r.driver.Start(ctx, sandbox.Spec{
-		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(),
+		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), Over: over, Remove: remove,
 		Files: func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			workspace := snapshot.Place{Dir: c.Sandbox.Workdir, Owner: c.Sandbox.User}
@@ -173,6 +184,18 @@ func (r *runner) restore(files *snapshot.Writer, at snapshot.Place, open func() 
 	if open == nil {
 		return files.Dir(at)
 	}
+	put := files.Restore
+	if r.in.Trial.Case.Snapshot == engine.SnapshotFilesystem {
+		put = files.RestoreFilesystem
+	}
+	return unzip(open, func(snap io.Reader) (err error) {
+		r.changed, err = put(at, snap, snapshot.Protected{Workspace: r.in.Trial.Case.Workspace, Globs: r.in.Trial.Case.Protect})
+		return err
+	})
+}
+
+// unzip opens a snapshot to be read.
+func unzip(open func() (io.ReadCloser, error), read func(io.Reader) error) error {
 	stored, err := open()
 	if err != nil {
 		return err
@@ -182,8 +205,7 @@ func (r *runner) restore(files *snapshot.Writer, at snapshot.Place, open func() 
 	if err != nil {
 		return fmt.Errorf("stored snapshot: %w", err)
 	}
-	r.changed, err = files.Restore(at, plain, snapshot.Protected{Workspace: r.in.Trial.Case.Workspace, Globs: r.in.Trial.Case.Protect})
-	return err
+	return read(plain)
 }
 
 func (r *runner) env() map[string]string {

@@ -46,6 +46,10 @@ type Sandbox interface {
 	// CopyOut writes a directory as a tar stream, whose names begin with the
 	// name of the directory.
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
+	// Changes tells each what differs from the image: what was put in and what
+	// programs did. It may name more, such as the directories around them, and
+	// ends with the first error of each.
+	Changes(ctx context.Context, each func(Change) error) error
 	// Usage is what the sandbox has used so far. Not after Freeze.
 	Usage(ctx context.Context) (engine.Usage, error)
 	// Close removes the sandbox with everything in it. It can be called twice.
@@ -75,6 +79,12 @@ type Spec struct {
 	// relative to "/".
 	Files func(io.Writer) error
 
+	// Over says that Files may replace what the image has, programs included.
+	// What keeps the sandbox is started from the image before they come in, and
+	// first the image's own rm removes the paths in Remove, with all below.
+	Over   bool
+	Remove []string // absolute; not without Over
+
 	// Volumes are shown in it. Nobody can write to them, not even root.
 	Volumes []Volume
 }
@@ -84,6 +94,12 @@ type Volume struct {
 	Key    string                // of what is in it: volumes with equal keys are equal
 	Target string                // absolute path in the sandbox
 	Files  func(io.Writer) error // writes a tar stream whose names are relative to the target; not called if the driver has the volume
+}
+
+// A Change is a path at which a sandbox differs from its image.
+type Change struct {
+	Path    string // absolute; bytes that are no text are U+FFFD
+	Deleted bool   // what the image has there is gone; something new may be there
 }
 
 // A Cmd is a command to be run in a sandbox.

@@ -56,8 +56,10 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err != nil {
 		return nil, err // with a container to be removed, if something after its creation failed
 	}
-	if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
-		return nil, err
+	if !spec.Over {
+		if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
+			return nil, err
+		}
 	}
 	// Attached before the start: otherwise PID 1 could see the end at once.
 	att, err := d.client.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdin: true})
@@ -65,7 +67,13 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	return b, c.Start(ctx)
+	if err := c.Start(ctx); err != nil || !spec.Over {
+		return b, err
+	}
+	if err := b.removeFiles(ctx, spec.Remove); err != nil {
+		return nil, err
+	}
+	return b, d.copyIn(ctx, b.id, "/", spec.Files)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
