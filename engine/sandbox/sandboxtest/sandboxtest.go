@@ -69,6 +69,9 @@ func Run(t *testing.T, d sandbox.Driver, image string) {
 	}
 	Stops(t, d, image)
 	t.Run("volumes are shared and cannot be written", func(t *testing.T) { t.Parallel(); volume(t, d, image) })
+	t.Run("what changed is told", func(t *testing.T) { t.Parallel(); changes(t, d, image) })
+	t.Run("files over the image", func(t *testing.T) { t.Parallel(); over(t, d, image) })
+	t.Run("lost shell", func(t *testing.T) { t.Parallel(); lostShell(t, d, image) })
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {
