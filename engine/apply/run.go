@@ -383,10 +383,10 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 	return nil
 }
 
-// tooLarge makes it the agent's failure that it left more than is kept. Any other
-// error stays one.
+// tooLarge makes it the agent's failure that it left more than is kept, or deeper
+// than anyone can follow. Any other error stays one.
 func (w *worker) tooLarge(err error) error {
-	if !errors.Is(err, snapshot.ErrTooLarge) {
+	if !errors.Is(err, snapshot.ErrTooLarge) && !errors.Is(err, sandbox.ErrLongPath) {
 		return err
 	}
 	w.attempt.Outcome = engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitDisk, Detail: err.Error()}

@@ -48,7 +48,8 @@ type Sandbox interface {
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
 	// Changes tells each what differs from the image: what was put in and what
 	// programs did. It may name more, such as the directories around them, and
-	// ends with the first error of each.
+	// ends with the first error of each. The error wraps ErrLongPath if a path
+	// is longer than the engine can follow, which programs can make.
 	Changes(ctx context.Context, each func(Change) error) error
 	// Usage is what the sandbox has used so far. Not after Freeze.
 	Usage(ctx context.Context) (engine.Usage, error)
@@ -162,3 +163,7 @@ var ErrUnavailable = errors.New("the sandbox engine cannot be reached")
 // ErrNoMemory is that a program was killed which had less memory than it may
 // have: it was the machine that had none left.
 var ErrNoMemory = errors.New("the machine ran out of memory, and its kernel killed what ran in the sandbox: run fewer trials at once, or give sandboxes less memory")
+
+// ErrLongPath is that programs have made a tree of directories so deep that what
+// changed in it cannot be told. It is the one error of a sandbox that is theirs.
+var ErrLongPath = errors.New("a path in the sandbox is too long to be followed")

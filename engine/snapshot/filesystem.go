@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Changes are what an agent changed in the file system of its sandbox, against
@@ -78,7 +79,7 @@ func (c *Changes) Add(name string, deleted bool) error {
 	if c.names += len(name); c.names > maxNames {
 		return errLongNames
 	}
-	if "/"+rel != name || !plainName(rel) || marked(rel) || strings.ContainsRune(rel, '\uFFFD') { // the last stands for bytes that are no text
+	if "/"+rel != name || oddChange(rel) {
 		c.refuse(name, "odd name")
 		return nil
 	}
@@ -92,6 +93,13 @@ func (c *Changes) Add(name string, deleted bool) error {
 		c.kept[d] = true
 	}
 	return nil
+}
+
+// oddChange is about names that cannot be stored: those that cannot be in any
+// snapshot, that mean something else in a layer, and that may have been another
+// name, since U+FFFD stands for bytes that are no text.
+func oddChange(name string) bool {
+	return !plainName(name) || marked(name) || strings.ContainsRune(name, utf8.RuneError)
 }
 
 func (c *Changes) skips(name string) bool {
@@ -162,8 +170,9 @@ func (c *Changes) entry(to *cleaner, h *tar.Header) error {
 		}
 		out.Linkname = h.Linkname
 	case tar.TypeLink:
-		if out.Linkname = relative(h.Linkname); !plainPath(h.Linkname) || !to.files[out.Linkname] {
-			to.refuse(name, "hard link to something else than a file that changed")
+		out.Linkname = relative(h.Linkname)
+		if !plainPath(h.Linkname) || !to.files[out.Linkname] && !c.ofImage(out.Linkname) {
+			to.refuse(name, "hard link to something that is not kept")
 			return nil
 		}
 	default:
@@ -171,6 +180,11 @@ func (c *Changes) entry(to *cleaner, h *tar.Header) error {
 		return nil
 	}
 	return to.pass(name, out)
+}
+
+// ofImage reports whether what has a name in the stream is as the image has it.
+func (c *Changes) ofImage(name string) bool {
+	return name != "" && !c.kept[name] && !oddChange(name) && !c.skips(name)
 }
 
 // plainPath reports whether a name says where it leads: it has no "..".

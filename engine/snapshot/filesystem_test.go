@@ -39,7 +39,7 @@ func TestCleanChanges(t *testing.T) {
 	const (
 		odd  = ": odd name"
 		kind = ": neither a file, a directory nor a link"
-		hard = ": hard link to something else than a file that changed"
+		hard = ": hard link to something that is not kept"
 		work = ": the workspace is there or below, so it has to be a directory"
 	)
 	for _, tt := range []struct {
@@ -70,9 +70,9 @@ func TestCleanChanges(t *testing.T) {
 			[]string{`"/a\nb"` + odd, `"/x` + "\uFFFD" + `"` + odd, `"/../y"` + odd, `"/./z"` + odd, `"a"` + odd, `"/.wh.a"` + odd, `"/d/.wh..wh..opq"` + odd, `"/e\x1b"` + odd, `"/` + strings.Repeat("l", 1100) + `"` + odd}},
 		{"names that lead elsewhere", []string{"/a"}, []entry{file("/x/../a", "1"), file("../a", "2"), file("/a", "3")}, []string{"0 a 3"}, nil},
 		{"devices", []string{"/null", "/pipe"}, []entry{{"/null", tar.TypeChar, "", 0o666}, {"/pipe", tar.TypeFifo, "", 0o644}}, nil, []string{`"null"` + kind, `"pipe"` + kind}},
-		{"hard links", []string{"/a", "/b", "/c", "/d", "/e"},
-			[]entry{file("/a", "1"), file("/etc/shadow", "2"), hardlink("/b", "/a"), hardlink("/c", "/etc/shadow"), hardlink("/d", "/check/x"), hardlink("/e", "/x/../a")},
-			[]string{"0 a 1", "1 b a"}, []string{`"c"` + hard, `"d"` + hard, `"e"` + hard}},
+		{"hard links", []string{"/a", "/b", "/c", "/d", "/e", "/f", "/pipe"},
+			[]entry{file("/a", "1"), {"/pipe", tar.TypeFifo, "", 0o644}, hardlink("/f", "/pipe"), file("/etc/shadow", "2"), hardlink("/b", "/a"), hardlink("/c", "/etc/shadow"), hardlink("/d", "/check/x"), hardlink("/e", "/x/../a")},
+			[]string{"0 a 1", "1 b a", "1 c etc/shadow"}, []string{`"pipe"` + kind, `"f"` + hard, `"d"` + hard, `"e"` + hard}},
 	} {
 		out, left, err := cleanChanges(wide, pack(t, tt.in...), tt.changed...)
 		if err != nil {

@@ -217,6 +217,7 @@ func (r *restorer) entry(h *tar.Header, content io.Reader) error {
 		return nil
 	}
 	out := *h
+	out.Format = tar.FormatPAX // in the one that it was read with, a longer name may not fit
 	out.Name = strings.TrimPrefix(path.Join(r.place.Dir, name), "/")
 	if !r.whole {
 		out.Uid, out.Gid, out.Uname, out.Gname = r.place.Owner.UID, r.place.Owner.GID, "", ""

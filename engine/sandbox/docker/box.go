@@ -146,6 +146,9 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 	packed := make(chan error, 1)
 	go func() {
 		err := files(w)
+		if err != nil {
+			err = fmt.Errorf("packing files: %w", err) // the HTTP client compares errors, and some of package tar cannot be compared
+		}
 		w.CloseWithError(err)
 		packed <- err
 	}()

@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -61,13 +60,23 @@ func (b *box) askChanges(ctx context.Context) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if answer.StatusCode != http.StatusOK {
-		defer answer.Body.Close()
-		text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
-		return nil, errors.Join(fmt.Errorf("the engine answered %s: %s", answer.Status, strings.TrimSpace(string(text))), err)
+	if answer.StatusCode == http.StatusOK {
+		return answer.Body, nil
 	}
-	return answer.Body, nil
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.Contains(string(text), "file name too long"): // as Linux says it
+		return nil, sandbox.ErrLongPath
+	}
+	return nil, fmt.Errorf("the engine answered %s: %.400q", answer.Status, text)
 }
+
+// maxAnswer bounds an error of the engine, in bytes. It may name a path of any
+// length before it says what is wrong with it.
+const maxAnswer = 16 << 20
 
 // removeFiles removes paths with the image's own rm. It is one command, which has
 // started when it removes what it was started from.
