@@ -48,6 +48,9 @@ var tricks = []trick{
 	{"pipes and sockets", `mkfifo pipe; perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, pack_sockaddr_un("socket")) or die'`, "", "", `"pipe": neither a file`, ""},
 	{"devices", `mknod null c 1 3 2>/dev/null; mknod disk b 8 0 2>/dev/null; :`, "", "", "", ""},
 	{"file that grows while it is copied", `(setsid sh -c 'while :; do echo more >>grows; done' >/dev/null 2>&1 &); until [ -s grows ]; do :; done`, "", "grows", "", ""},
+	{"no workspace at all", `rmdir "$PWD"`, "", "", "", ""},
+	{"link in the place of the workspace", `rmdir "$PWD" && ln -s /etc "$PWD"`, "", "", "", ""},
+	{"file in the place of the workspace", `rmdir "$PWD" && echo 1 >"$PWD"`, "", "", "", ""},
 	{"set-user-id, capabilities and attributes", `cp /usr/bin/env su; chmod 6755 su
 		perl -e '$f = "su"; $c = "security.capability"; $v = pack("V5", 0x02000001, 0xffffffff, 0, 0, 0); $n = "user.note"; $x = "x";
 			syscall(188, $f, $c, $v, 20, 0) == 0 or die "caps: $!"; syscall(188, $f, $n, $x, 1, 0)'`, "", "su", "", ""},

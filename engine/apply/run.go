@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"archive/tar"
 	"bufio"
 	"compress/gzip"
 	"context"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -361,7 +363,9 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 			pipe.CloseWithError(err)
 			copied <- err
 		}()
-		err = box.CopyOut(ctx, dir, pipe)
+		if err = box.CopyOut(ctx, dir, pipe); errors.Is(err, fs.ErrNotExist) { // the agent has removed it: it left nothing
+			err = tar.NewWriter(pipe).Close()
+		}
 	}()
 	left, err := clean(bufio.NewReaderSize(r, 1<<20), zip)
 	if err == nil {

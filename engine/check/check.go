@@ -30,6 +30,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math"
 	"path"
@@ -292,7 +293,10 @@ func lastLine(s string) string {
 func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *engine.CheckResult) error {
 	var archive bytes.Buffer
 	limited := &limitedWriter{&archive, 4 * resultLimit}
-	if err := box.CopyOut(ctx, resultDir, limited); err != nil {
+	switch err := box.CopyOut(ctx, resultDir, limited); {
+	case errors.Is(err, fs.ErrNotExist):
+		return broken("removed %s, which is for a score and metrics", resultDir)
+	case err != nil:
 		return err
 	}
 	if limited.left == 0 {
@@ -304,12 +308,17 @@ func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *e
 		if err != nil {
 			break // its end
 		}
-		if h.Typeflag == tar.TypeReg && h.Size <= resultLimit {
-			if text, err := io.ReadAll(in); err == nil {
-				files[path.Join(path.Dir(resultDir), h.Name)] = text
-			}
-		} else if h.Typeflag == tar.TypeReg {
-			return broken("wrote %d bytes to %s; at most %d are read", h.Size, path.Base(h.Name), resultLimit)
+		name := path.Join(path.Dir(resultDir), h.Name)
+		switch {
+		case name != scoreFile && name != metricsFile:
+			continue
+		case h.Typeflag != tar.TypeReg:
+			return broken("left something else than a file in the place of %s", path.Base(name))
+		case h.Size > resultLimit:
+			return broken("wrote %d bytes to %s; at most %d are read", h.Size, path.Base(name), resultLimit)
+		}
+		if files[name], err = io.ReadAll(in); err != nil {
+			return fmt.Errorf("reading what a check left: %w", err)
 		}
 	}
 	if text, ok := files[scoreFile]; ok {

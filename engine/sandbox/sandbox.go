@@ -44,7 +44,7 @@ type Sandbox interface {
 	// Freeze stops every process of the sandbox in one moment, for good.
 	Freeze(ctx context.Context) error
 	// CopyOut writes a directory as a tar stream, whose names begin with the
-	// name of the directory.
+	// name of the directory. The error wraps fs.ErrNotExist if it is not there.
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
 	// Changes tells each what differs from the image: what was put in and what
 	// programs did. It may name more, such as the directories around them, and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,6 +181,11 @@ func (b *box) Freeze(ctx context.Context) error {
 // CopyOut streams a directory.
 func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	r, err := b.client.CopyFromContainer(ctx, b.id, client.CopyFromContainerOptions{SourcePath: dir})
+	if gone(err) { // the directory, or the container
+		if err = b.alive(ctx); err == nil {
+			err = fs.ErrNotExist
+		}
+	}
 	if err != nil {
 		return wrap("copying "+dir+" out of a sandbox", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -229,6 +230,9 @@ func frozen(t *testing.T, b *box) {
 	}
 	if first != copyOut() {
 		t.Error("the tree changed although it is frozen")
+	}
+	if err := b.CopyOut(t.Context(), "/workspace/none", io.Discard); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: got %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
