@@ -34,7 +34,7 @@ func (c *counter) Write(p []byte) (int, error) {
 // Of a stream that does not end, no more is written than a snapshot may have, and
 // no more is read than it takes to know.
 func TestFloods(t *testing.T) {
-	limits := snapshot.Limits{Bytes: 8 << 20, Entries: 20_000}
+	limits := snapshot.Limits{Bytes: 2 << 20, Entries: 15_000}
 	many := func(typ byte, name string) func(*tar.Writer) error {
 		return func(w *tar.Writer) error {
 			for i := range 1_000_000 {
