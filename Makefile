@@ -1,5 +1,6 @@
 # What a developer types. `make demo` and `make test` need nothing before them
-# but Go and make: they see to Docker and to the images themselves.
+# but Go and make: they see to Docker and to the images themselves, and say loudly
+# what they do instead where there can be no engine.
 
 GO      ?= go
 VERSION := 0.1.0
@@ -7,8 +8,6 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TOOLS   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bench/tools
 LINT    := $(TOOLS)/golangci-lint-2.15.0
-# The race detector needs a C compiler.
-RACE    := $(if $(shell command -v gcc 2>/dev/null),-race,)
 
 .DEFAULT_GOAL := help
 
@@ -21,18 +20,12 @@ build: ## Build bin/bench
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/bench ./cmd/bench
 
 .PHONY: demo
-demo: docker build ## Run the quickstart suite in real containers; reports go to out/
-	bin/bench apply benchfiles/quickstart.hcl
-	@ls -l out
+demo: build ## Run the quickstart suite in real containers; reports go to out/
+	@.ci/demo
 
 .PHONY: test
-test: docker ## Run all tests, with Docker and every case
-	$(GO) vet ./...
-	@# Built with all cores first; then one package at a time, since those that
-	@# run containers would only take CPU from each other. Nothing comes from the
-	@# cache, which does not see the engine.
-	$(GO) test $(RACE) -run '^$$' ./... >/dev/null
-	$(GO) test $(RACE) -count 1 -p 1 -timeout 80m ./...
+test: ## Run all tests, with Docker and every case
+	@GO='$(GO)' .ci/test
 
 .PHONY: torture
 torture: docker ## Injure bench a few hundred times, and look whether anything was lost

@@ -58,6 +58,12 @@ var rules = []rule{
 		why:   "snapshots are pure: streams in, streams out",
 	},
 	{
+		of:    []string{"engine/asset"},
+		never: []string{"engine/apply", "engine/store", "engine/lang", "engine/plan", "engine/sandbox/docker", "reporters"},
+		not:   []string{"os/exec"},
+		why:   "a cache of files knows nothing of who asks for them, and runs nothing on the host",
+	},
+	{
 		of:    []string{"engine/lang"},
 		never: []string{"engine/sandbox", "engine/store", "engine/apply", "engine/plan", "reporters"},
 		why:   "the language knows nothing of running",
@@ -70,7 +76,7 @@ var rules = []rule{
 	},
 	{
 		of:    []string{"engine/apply", "engine/check"},
-		never: []string{"engine/sandbox/docker", "engine/lang", "engine/plan", "reporters", "github.com/hashicorp/hcl", "github.com/moby/moby"},
+		never: []string{"engine/sandbox/docker", "engine/sandbox/local", "engine/lang", "engine/plan", "reporters", "github.com/hashicorp/hcl", "github.com/moby/moby"},
 		why:   "steps see interfaces; implementations meet in cmd/bench",
 	},
 	{
@@ -90,6 +96,12 @@ var rules = []rule{
 		why:   "a place to run knows nothing of what runs in it",
 	},
 	{
+		of:    []string{"engine/egress"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "log/slog"},
+		why:   "the proxy decides what an agent reaches: it can be read alone",
+	},
+	{
 		of:    []string{"reporters"},
 		never: []string{"engine/apply", "engine/sandbox", "engine/lang", "engine/store", "engine/plan", "cmd"},
 		why:   "a reporter gets a finished run, and nothing else",
@@ -103,11 +115,12 @@ var homes = map[string][]string{
 	"github.com/testcontainers":    {"engine/sandbox/docker"},
 	"github.com/moby/moby":         {"engine/sandbox/docker"},
 	"github.com/containerd":        {"engine/sandbox/docker"},
+	"github.com/hashicorp/yamux":   {"engine/sandbox/tunnel"},
 	"github.com/olekukonko":        {"reporters/terminal", "reporters/markdown"},
 	"github.com/spf13":             {"cmd/bench"},
 	"golang.org/x/term":            {"cmd/bench"},
 	"github.com/rogpeppe":          {"cmd/bench"},
-	"github.com/gofrs/flock":       {"engine/store", "engine/sandbox/docker"},
+	"github.com/gofrs/flock":       {"engine/asset", "engine/store", "engine/sandbox/docker"},
 	"github.com/bmatcuk":           {"engine/lang", "engine/plan", "engine/snapshot"},
 	"github.com/moby/patternmatch": {"engine/lang"},
 	"github.com/clipperhouse":      {"engine/lang"},

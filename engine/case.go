@@ -18,7 +18,7 @@ type Case struct {
 	Checks      []*Check
 	Protect     []string // globs of workspace files that are restored before checking
 	Solution    *Script  // nil if the case has none; then no oracle can pass it
-	Assets      []*Asset
+	Assets      []*Asset // sorted by name
 	Snapshot    Snapshot
 	Artifacts   []string // globs of sandbox paths that are kept after the run
 	Limits      Limits
@@ -55,11 +55,30 @@ type Check struct {
 // sandbox, and cannot be written there.
 type Asset struct {
 	Name    string
-	URL     string
-	SHA256  Digest
-	Target  string   // absolute path in the sandbox
-	Fixture []string // makes the small stand-in; nil if there is none
+	URL     string  // empty if there is nothing but the stand-in
+	SHA256  Digest  // of what lies there
+	Target  string  // absolute path in the sandbox, not in "/" itself
+	Fixture *Script // makes the small stand-in; nil if there is none
 	Pos     Pos
+}
+
+// Variant says with which of its assets a case is tried. Results of one variant
+// say nothing about the other. The zero value is that of a case without assets.
+type Variant string
+
+// The variants.
+const (
+	VariantFull Variant = "full" // with what lies at the addresses
+	VariantMini Variant = "mini" // with a stand-in for at least one of them
+)
+
+// VariantOf is what is used of an asset where a variant is wanted: what it has,
+// if it has only one.
+func (a *Asset) VariantOf(wanted Variant) Variant {
+	if a.URL == "" || wanted == VariantMini && a.Fixture != nil {
+		return VariantMini
+	}
+	return VariantFull
 }
 
 // Snapshot says what of an agent's sandbox is carried to the one that grades.

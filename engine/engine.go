@@ -12,10 +12,11 @@
 //	id := engine.TrialID{Matrix: "smoke", Case: "debugging/nan_loss", Agent: "oracle", N: 1}
 //	fmt.Println(id) // smoke/debugging/nan_loss@oracle#1
 //
-// A [Plan] is the whole work as a graph of [Step] values: images are built, a
-// run step lets the agent work and keeps a snapshot of what it left, a check
-// step grades that snapshot where the agent cannot reach. Steps have keys, and
-// equal keys are equal work: what is stored under a key is not done again.
+// A [Plan] is the whole work as a graph of [Step] values: images are built, assets
+// are fetched, a run step lets the agent work and keeps a snapshot of what it
+// left, a check step grades that snapshot where the agent cannot reach. Steps have
+// keys, and equal keys are equal work: what is stored under a key is not done
+// again.
 //
 // An [Attempt] is what a run step gave, a [Grade] what a check step gave; the two
 // together make the [Result] of a trial with exactly one [Outcome]. Only passed
@@ -62,6 +63,10 @@ type Origin struct {
 	Commit string `json:"commit,omitempty"` // of git, that the root of the project was at
 	Dirty  *bool  `json:"dirty,omitempty"`  // files of the project differed from the commit; nil if it is not known
 	Agent  string `json:"agent,omitempty"`  // version of the agent, as it says itself
+
+	// Weakness is what makes it less trustworthy than it could be, in words; empty
+	// if nothing is known to.
+	Weakness string `json:"weakness,omitempty"`
 }
 
 // A Run is a plan with what came of it: the only thing that reporters get.

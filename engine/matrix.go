@@ -118,7 +118,7 @@ type Retry struct {
 // DefaultRetry holds where no retry block says otherwise.
 var DefaultRetry = Retry{
 	Attempts:   2,
-	On:         []Reason{ReasonImage, ReasonSandbox, ReasonProvider, ReasonHost},
+	On:         []Reason{ReasonImage, ReasonAsset, ReasonSandbox, ReasonProvider, ReasonHost},
 	Backoff:    5 * time.Second,
 	MaxBackoff: 2 * time.Minute,
 }

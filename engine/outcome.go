@@ -86,6 +86,7 @@ const (
 // Reasons of StatusErrored.
 const (
 	ReasonImage    Reason = "image"    // pull or build failed
+	ReasonAsset    Reason = "asset"    // fetching, or making the stand-in, failed
 	ReasonSandbox  Reason = "sandbox"  // create, start, copy or exec failed, or the container died
 	ReasonSetup    Reason = "setup"    // the case's setup failed
 	ReasonProvider Reason = "provider" // the provider of the model failed
@@ -96,7 +97,7 @@ const (
 
 // Retryable lists the reasons for which an attempt may be made again: the others
 // would only come to the same.
-var Retryable = []Reason{ReasonImage, ReasonSandbox, ReasonProvider, ReasonHost}
+var Retryable = []Reason{ReasonImage, ReasonAsset, ReasonSandbox, ReasonProvider, ReasonHost}
 
 // Reasons of StatusSkipped. The first three are its own; the others are also
 // those of StatusCancelled, for what was running.

@@ -3,6 +3,7 @@ package engine
 // A Plan is the whole work as a graph. Apply adds nothing to it.
 type Plan struct {
 	Suite  *Suite
+	Driver Driver         // what keeps its sandboxes
 	Trials []*Trial       // by matrix in file order, then case, agent, model, axes and number
 	Steps  []Step         // in topological order; only those that have work to do
 	Gone   []TrialID      // trials with a stored result that the suite no longer has, sorted
@@ -38,8 +39,8 @@ type Estimate struct {
 // A StepID names a step: its kind, a colon, and what it is for.
 type StepID string
 
-// A Step is a vertex of the plan. The implementations are *ImageStep, *RunStep
-// and *CheckStep; there are no others.
+// A Step is a vertex of the plan. The implementations are *ImageStep, *AssetStep,
+// *RunStep and *CheckStep; there are no others.
 type Step interface {
 	StepID() StepID
 	Needs() []StepID
@@ -55,15 +56,29 @@ type ImageStep struct {
 	Sandbox *Sandbox // the first one that declares it
 	Base    StepID   // the image that this one is laid over; empty if it stands by itself
 	Agent   *Agent   // whose layer it is; nil if it stands by itself
+	Service *Service // of the sandbox, whose image it is; nil if it is that of the sandbox
+}
+
+// An AssetStep makes sure that an asset is there. Cases that need the same share
+// one step.
+type AssetStep struct {
+	ID      StepID
+	Key     Key
+	Asset   *Asset // the first one that is it
+	Case    *Case  // whose asset it is
+	Variant Variant
+	Image   StepID // the image that the stand-in is made in; empty for what is fetched
 }
 
 // A RunStep lets an agent work on a case and keeps a snapshot of what it left.
 // Trials with equal keys share one step.
 type RunStep struct {
-	ID     StepID
-	Key    Key
-	Image  StepID   // with the layer of the agent, if it has one
-	Trials []*Trial // at least one; those of other matrices share its work
+	ID       StepID
+	Key      Key
+	Image    StepID       // with the layer of the agent, if it has one
+	Services []StepID     // images of the services of the sandbox, in their order
+	Assets   []*AssetStep // in the order of the case
+	Trials   []*Trial     // at least one; those of other matrices share its work
 }
 
 // A CheckStep grades the snapshot of a run step.
@@ -72,11 +87,15 @@ type CheckStep struct {
 	Key    Key
 	Run    StepID
 	Image  StepID
+	Assets []*AssetStep // in the order of the case
 	Trials []*Trial
 }
 
 // StepID names the step.
 func (s *ImageStep) StepID() StepID { return s.ID }
+
+// StepID names the step.
+func (s *AssetStep) StepID() StepID { return s.ID }
 
 // StepID names the step.
 func (s *RunStep) StepID() StepID { return s.ID }
@@ -92,14 +111,35 @@ func (s *ImageStep) Needs() []StepID {
 	return []StepID{s.Base}
 }
 
-// Needs is the image of the case.
-func (s *RunStep) Needs() []StepID { return []StepID{s.Image} }
+// Needs is the image that a stand-in is made in.
+func (s *AssetStep) Needs() []StepID {
+	if s.Image == "" {
+		return nil
+	}
+	return []StepID{s.Image}
+}
 
-// Needs is the run whose snapshot is graded, and the image it is graded in.
-func (s *CheckStep) Needs() []StepID { return []StepID{s.Run, s.Image} }
+// Needs are the images of the case and of its services, and its assets.
+func (s *RunStep) Needs() []StepID {
+	return withAssets(s.Assets, append([]StepID{s.Image}, s.Services...)...)
+}
+
+// Needs is the run whose snapshot is graded, the image it is graded in, and the
+// assets of the case.
+func (s *CheckStep) Needs() []StepID { return withAssets(s.Assets, s.Run, s.Image) }
+
+func withAssets(assets []*AssetStep, needs ...StepID) []StepID {
+	for _, a := range assets {
+		needs = append(needs, a.ID)
+	}
+	return needs
+}
 
 // StepKey is what makes the step the same work as another.
 func (s *ImageStep) StepKey() Key { return s.Key }
+
+// StepKey is what makes the step the same work as another.
+func (s *AssetStep) StepKey() Key { return s.Key }
 
 // StepKey is what makes the step the same work as another.
 func (s *RunStep) StepKey() Key { return s.Key }
@@ -108,6 +148,7 @@ func (s *RunStep) StepKey() Key { return s.Key }
 func (s *CheckStep) StepKey() Key { return s.Key }
 
 func (*ImageStep) step() {}
+func (*AssetStep) step() {}
 func (*RunStep) step()   {}
 func (*CheckStep) step() {}
 

@@ -13,6 +13,8 @@ type Attempt struct {
 	Exit     *int          `json:"exit,omitempty"`   // of the agent; nil if it did not end by itself
 	Limit    Reason        `json:"limit,omitempty"`  // the limit that ended it
 	Image    string        `json:"image,omitempty"`  // id of the image that was used
+	Services []ServiceRun  `json:"services,omitempty"`
+	Assets   []AssetUsed   `json:"assets,omitempty"` // in the order of the case
 	Usage    Usage         `json:"usage"`
 	Cost     *float64      `json:"cost_usd,omitempty"` // USD, of all calls to models; nil if it is not known
 	Tokens   *int64        `json:"tokens,omitempty"`   // of all calls to models; nil if it is not known
@@ -27,6 +29,20 @@ type Attempt struct {
 
 	// LimitDetail says in a sentence what was reached.
 	LimitDetail string `json:"limit_detail,omitempty"`
+}
+
+// A ServiceRun is what became of a service beside the sandbox of an attempt.
+type ServiceRun struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`          // id of the image that was used
+	Exit  *int   `json:"exit,omitempty"` // set if it ended before the attempt did
+}
+
+// AssetUsed is an asset as an attempt had it.
+type AssetUsed struct {
+	Name    string  `json:"name"`
+	Variant Variant `json:"variant"`
+	Sum     Digest  `json:"sha256"` // of the file, or of the archive of what the fixture wrote
 }
 
 // Usage is what a sandbox used. A nil pointer is an unknown, which is not zero.

@@ -12,6 +12,7 @@ type Sandbox struct {
 	PIDs     int64   // processes and threads
 	GPUs     int
 	Platform string // "linux/amd64"; empty is the engine's own
+	Runtime  string // of the engine, such as "runsc"; empty is its default
 	Network  Network
 	Allow    []string // hosts that can be reached through the gateway
 	Env      map[string]string
@@ -22,6 +23,32 @@ type Sandbox struct {
 	Lock     string // held while a trial runs; empty for none
 	Timeouts Timeouts
 	Pos      Pos
+}
+
+// A Driver keeps the sandboxes of a plan. The zero Driver is a Docker engine.
+type Driver string
+
+// DriverLocal keeps sandboxes as processes of this machine, which isolate less and
+// have no images. A result that was made with it is never taken for one of another
+// driver.
+const DriverLocal Driver = "local"
+
+// WithServices is what the sandbox and its services may take together.
+func (s *Sandbox) WithServices() (memory, pids int64) {
+	memory, pids = s.Memory, s.PIDs
+	for _, v := range s.Services {
+		memory += s.MemoryOf(v)
+		pids += s.PIDs
+	}
+	return memory, pids
+}
+
+// MemoryOf is what a service of the sandbox may take, in bytes.
+func (s *Sandbox) MemoryOf(v *Service) int64 {
+	if v.Memory > 0 {
+		return v.Memory
+	}
+	return s.Memory
 }
 
 // A Mount shows a directory of the host in a sandbox.
@@ -38,7 +65,7 @@ type Service struct {
 	Name    string
 	Image   Image
 	Env     map[string]string
-	Command []string // nil is that of the image
+	Command []string // for the entrypoint of the image, if it has one; nil is that of the image
 	Memory  int64    // bytes; 0 is the sandbox's
 	Ready   []string // succeeds once the service can be used; nil: at once
 	Timeout time.Duration

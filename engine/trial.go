@@ -22,6 +22,7 @@ type Trial struct {
 	Invocation Invocation // zero for built-in agents
 	Params     Params     // for the model: its own, and over them those of the matrix
 	Limits     Limits
+	Assets     Variant // empty if the case has none
 	Reserve    Reserve
 	Run        *RunStep
 	Check      *CheckStep

@@ -76,17 +76,21 @@ func selectPlan(plan *engine.Plan, names map[string]bool) *engine.Plan {
 		}
 		out.Trials = append(out.Trials, t)
 		if t.Run != nil {
-			needed[t.Run.ID], needed[t.Run.Image] = true, true
+			needed[t.Run.ID] = true
 		}
 		if t.Check != nil {
-			needed[t.Check.ID], needed[t.Check.Image] = true, true
+			needed[t.Check.ID] = true
 		}
 	}
-	for _, s := range plan.Steps {
+	for _, s := range slices.Backward(plan.Steps) {
 		if needed[s.StepID()] {
 			out.Steps = append(out.Steps, s)
+			for _, need := range s.Needs() {
+				needed[need] = true
+			}
 		}
 	}
+	slices.Reverse(out.Steps)
 	return out
 }
 

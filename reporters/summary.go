@@ -29,6 +29,7 @@ type Summary struct {
 	Total    *time.Duration // sum of agent work over all attempts, whatever came of it
 	First    FirstTry
 	Cost     Cost
+	Assets   Variants
 	Metrics  []MetricSummary
 }
 
@@ -118,6 +119,7 @@ func rate(passed, failed int) *float64 {
 }
 
 func (s *Summary) count(r *engine.Result) {
+	s.Assets.count(r.Trial)
 	s.Tries += r.Tries()
 	if r.Tries() > 1 {
 		s.Retried++

@@ -35,6 +35,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -48,6 +49,7 @@ CANDIDATE = 1000  # the uid and gid that the agent had
 HERE = os.path.dirname(os.path.abspath(__file__))
 OUTPUT_LIMIT = 256 * 1024  # bytes kept of each stream of a candidate
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes of one answer of a probe
+FILE_LIMIT = 1 << 30  # bytes of a file that a candidate may write
 BROKEN = 75
 
 
@@ -74,10 +76,11 @@ class Judge:
 
     Use it as a context manager. `workspace` is where the snapshot lies; it
     belongs to the candidate, so nothing in it may be believed, executed or
-    followed outside of the methods below.
+    followed outside of the methods below. `imports` names modules that probes and
+    tests need and that take long: they are imported once for all of them.
     """
 
-    def __init__(self, workspace=None):
+    def __init__(self, workspace=None, imports=()):
         self.workspace = os.path.abspath(workspace or os.getcwd())
         self.seed = int(os.environ.get("BENCH_SEED", "0"))
         self._score = None
@@ -87,6 +90,7 @@ class Judge:
         self._held = 0
         self._contact = False
         self._rooms = []
+        self._warm = _Warm(imports) if imports else None
 
     # -- verdict ---------------------------------------------------------
 
@@ -211,18 +215,10 @@ class Judge:
         """Run a program as the candidate; its whole process tree is dead after it."""
         self._contact = True
         home = self._room(owner=CANDIDATE)
-        clean = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "HOME": home,
-            "TMPDIR": home,
-            "LANG": "C.UTF-8",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            **(env or {}),
-        }
         process = subprocess.Popen(
             command,
             cwd=cwd or home,
-            env=clean,
+            env={**_environment(home), **(env or {})},
             user=CANDIDATE,
             group=CANDIDATE,
             extra_groups=[],
@@ -248,6 +244,12 @@ class Judge:
         """Run the isolated interpreter as the candidate: no site, no PYTHONPATH, no cwd."""
         return self.run([sys.executable, "-I", *arguments], **options)
 
+    def script(self, room, file, timeout=60):
+        """Run a script of a delivered directory, beside its modules and in it."""
+        tools = self._room()
+        self.add(tools, "start.py")
+        return self._ours(os.path.join(tools, "start.py"), room, os.path.join(room, file), cwd=room, timeout=timeout)
+
     def probe(self, room, file, function, timeout=60, **arguments):
         """Call a function of a probe file inside the candidate's process.
 
@@ -261,18 +263,18 @@ class Judge:
         reader, writer = os.pipe()
         drain = _Drain(os.fdopen(reader, "rb"), ANSWER_LIMIT + 1)
         try:
-            done = self.python(
+            done = self._ours(
                 os.path.join(tools, "candidate.py"),
                 room,
                 os.path.join(tools, file),
                 function,
                 os.path.join(tools, "arguments.json"),
-                str(writer),
                 timeout=timeout,
-                pass_fds=(writer,),
+                answer=writer,
             )
         finally:
             os.close(writer)
+            shutil.rmtree(tools)  # or later candidates could read what this one was asked
         what = f"{file}:{function}"
         if done.timed_out:
             raise Rejected(f"{what} took longer than {timeout} s")
@@ -298,9 +300,10 @@ class Judge:
         """
         out = self._room(owner=CANDIDATE)
         report = os.path.join(out, "report.xml")
-        start = "import sys, pytest; sys.path.insert(0, sys.argv.pop(1)); sys.exit(pytest.main(sys.argv[1:]))"
-        done = self.python(
-            "-c", start, room, "-q", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull,
+        tools = self._room()
+        self.add(tools, "visible.py")
+        done = self._ours(
+            os.path.join(tools, "visible.py"), room, "-q", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull,
             "--rootdir", room, "--junitxml", report, os.path.join(room, file),
             cwd=room, timeout=timeout,
         )  # fmt: skip
@@ -313,6 +316,15 @@ class Judge:
 
     # -- inside ----------------------------------------------------------
 
+    def _ours(self, script, *arguments, cwd=None, timeout=60, answer=None):
+        """Run a script of ours as the candidate. It gets the number of its answer's file last."""
+        if self._warm is None:
+            more = [] if answer is None else [str(answer)]
+            return self.python(script, *arguments, *more, cwd=cwd, timeout=timeout, pass_fds=[int(n) for n in more])
+        self._contact = True
+        home = self._room(owner=CANDIDATE)
+        return self._warm.run(script, arguments, cwd or home, _environment(home), timeout, answer)
+
     def _room(self, owner=0):
         room = tempfile.mkdtemp(prefix="judge-")
         os.chown(room, owner, owner)
@@ -322,6 +334,46 @@ class Judge:
 
     def _inside(self, path):
         return os.path.realpath(path).startswith(os.path.realpath(self.workspace) + os.sep)
+
+
+class _Warm:
+    """A process of root's that has imported modules, and forks for each candidate; see warm.py."""
+
+    def __init__(self, modules):
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            subprocess.Popen(
+                [sys.executable, "-I", os.path.join(HERE, "warm.py"), str(theirs.fileno()), *modules],
+                cwd="/",
+                env=_environment("/nonexistent"),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def run(self, script, arguments, cwd, env, timeout, answer):
+        """As Judge.run."""
+        request = {"script": script, "arguments": arguments, "cwd": cwd, "env": env, "user": CANDIDATE, "largest": FILE_LIMIT}
+        pipes = [os.pipe(), os.pipe()]
+        streams = [_Drain(os.fdopen(reader, "rb"), OUTPUT_LIMIT) for reader, _ in pipes]
+        files = [writer for _, writer in pipes]
+        try:
+            socket.send_fds(self._socket, [json.dumps(request).encode()], files if answer is None else [*files, answer])
+        finally:
+            for file in files:
+                os.close(file)
+        self._socket.settimeout(timeout)
+        timed_out = False
+        try:
+            status = self._socket.recv(64)
+        except TimeoutError:
+            timed_out = True
+        _kill_candidates()
+        if timed_out:
+            self._socket.settimeout(None)
+            status = self._socket.recv(64)
+        if not status:
+            raise RuntimeError("the process that starts candidates has ended")
+        return Completed(int(status), *(stream.text() for stream in streams), timed_out)
 
 
 class _Drain:
@@ -345,9 +397,21 @@ class _Drain:
         return self.data().decode("utf-8", "replace")
 
 
+def _environment(home):
+    """All that a candidate has of one, with a directory of its own."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": home,
+        "TMPDIR": home,
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",  # on small inputs, threads of torch mostly wait for each other
+    }
+
+
 def _limit_files():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
 
 
 def _kill_candidates():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 	"github.com/ml-dev-bench/bench/engine/store"
 	"github.com/ml-dev-bench/bench/reporters"
 	jsonreport "github.com/ml-dev-bench/bench/reporters/json"
@@ -47,6 +49,7 @@ func newApplyCmd(a *app) *cobra.Command {
 	f.suiteFlags.add(cmd)
 	f.selectFlags.add(cmd)
 	f.addRerun(cmd)
+	f.driver.add(cmd)
 	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().IntVar(&f.parallel, "parallel", 0, "trials at once; it can only lower what the file says")
 	cmd.Flags().Float64Var(&f.budgetCost, "budget-cost", 0, "USD that the suite may cost; it can only lower what the file says")
@@ -142,9 +145,19 @@ func missingPowers(p *engine.Plan, allowed []string) engine.Diagnostics {
 	var out engine.Diagnostics
 	for _, power := range plan.MissingPowers(p, allowed) {
 		out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Rule: "V25", Summary: fmt.Sprintf("the power %s is not allowed", power),
-			Detail: fmt.Sprintf("A sandbox of this plan reaches further than bench lets one by default. If that is meant, run apply with --allow %s.", power)})
+			Detail: whyPower(power) + " If that is meant, run apply with --allow " + power + "."})
 	}
 	return out
+}
+
+func whyPower(power string) string {
+	switch power {
+	case plan.PowerLocal:
+		return "With --driver local there are " + local.Weakness + "."
+	case plan.PowerLocalAny:
+		return "Agents that ask a model do what nobody has foreseen, and a local sandbox is weaker than a container."
+	}
+	return "A sandbox of this plan reaches further than bench lets one by default."
 }
 
 func exitWith(code int) error {
@@ -160,14 +173,35 @@ func openEngine(ctx context.Context) (*docker.Driver, error) {
 	if err != nil {
 		return nil, cannot(err)
 	}
-	driver, err := docker.Open(ctx, docker.Options{State: state})
+	pool, err := subnets()
+	if err != nil {
+		return nil, cannot(err)
+	}
+	driver, err := docker.Open(ctx, docker.Options{State: state, Subnets: pool, Helper: helper})
 	if errors.Is(err, sandbox.ErrUnavailable) {
-		err = fmt.Errorf("%w\nStart Docker, check it with \"docker version\", and run this again. In a clone of bench, \"make demo\" does that for you", err)
+		err = fmt.Errorf("%w\n%s. In a clone of bench, \"make demo\" does that for you.\n%s", err, startDocker, orLocal)
 	}
 	if err != nil {
 		return nil, cannot(err)
 	}
 	return driver, nil
+}
+
+// orLocal is what else to do where no engine answers.
+const orLocal = "Where there can be no engine, \"bench apply FILE --driver local --allow sandbox.local\" runs trials as local processes, and says in what they prove less"
+
+// subnets is what BENCH_SUBNETS says: where networks of sandboxes get their
+// addresses from. Not valid means that it says nothing.
+func subnets() (netip.Prefix, error) {
+	text := os.Getenv("BENCH_SUBNETS")
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	pool, err := netip.ParsePrefix(text)
+	if err != nil || !pool.Addr().Is4() || !pool.Addr().IsPrivate() || pool.Bits() < 8 || pool.Bits() > 24 {
+		return netip.Prefix{}, fmt.Errorf("BENCH_SUBNETS is %q: write a private range of at least 256 addresses, such as %s", text, docker.DefaultSubnets)
+	}
+	return pool, nil
 }
 
 // parallel is the stricter of two numbers, where 0 is no number.

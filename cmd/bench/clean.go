@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/lru"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -22,6 +23,7 @@ type cleanFlags struct {
 	suiteFlags
 	dryRun, all       bool
 	images, snapshots bool
+	assets            bool
 	olderThan         time.Duration
 	diskBudget        string
 	budget            int64 // what diskBudget says; 0 if it says nothing
@@ -32,7 +34,7 @@ func newCleanCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean [FILE]",
 		Short: "Remove what is not needed any more",
-		Long: "clean removes the containers, networks and volumes of bench processes that have\ndied, and the images that bench has built and that nothing uses; they are built\nagain when they are needed.\n\n" +
+		Long: "clean removes the containers, networks and volumes of bench processes that have\ndied, and the images that bench has built and that nothing uses; they are built\nagain when they are needed; and assets that no bench has used for 30 days.\n\n" +
 			"With a benchfile, it also removes the snapshots of attempts that no trial of the\nsuite, as it is now, makes use of. What the attempts and their checks said is kept;\nthey only cannot be graded again.",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -47,8 +49,9 @@ func newCleanCmd(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be removed, and remove nothing")
 	cmd.Flags().BoolVar(&f.all, "all", false, "also images that other users of the engine have built with bench")
 	cmd.Flags().BoolVar(&f.images, "images", false, "images, and else only what has a flag")
+	cmd.Flags().BoolVar(&f.assets, "assets", false, "assets, however old, and else only what has a flag")
 	cmd.Flags().BoolVar(&f.snapshots, "snapshots", false, "snapshots, and else only what has a flag")
-	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only images and snapshots that were not used for so long, such as 72h")
+	cmd.Flags().DurationVar(&f.olderThan, "older-than", 0, "only images, assets and snapshots that were not used for so long, such as 72h")
 	cmd.Flags().StringVar(&f.diskBudget, "disk-budget", "", "leave so much of each, such as 20GiB: what was used last stays")
 	return cmd
 }
@@ -78,7 +81,7 @@ func (a *app) clean(file string, f *cleanFlags) error {
 	var w *work
 	if file != "" {
 		var err error
-		if w, err = a.openWork(file, &f.suiteFlags, &selectFlags{}); err != nil {
+		if w, err = a.openWork(file, &f.suiteFlags, &selectFlags{assets: string(engine.VariantFull)}); err != nil {
 			return err
 		}
 		if !f.dryRun {
@@ -92,16 +95,19 @@ func (a *app) clean(file string, f *cleanFlags) error {
 		}
 	}
 	c := &cleaner{cleanFlags: f, out: a.stdout, talk: a.stderr, now: time.Now()}
-	everything := !f.images && !f.snapshots
-	var ofEngine, ofStore error
+	everything := !f.images && !f.assets && !f.snapshots
+	var ofEngine, ofCache, ofStore error
 	if everything || f.images {
 		ofEngine = c.engine(context.Background(), everything)
 	}
+	if everything || f.assets {
+		ofCache = c.cleanAssets()
+	}
 	if w != nil && (everything || f.snapshots) {
-		ofStore = c.cleanSnapshots(w.results, store.Reused(w.plan))
+		ofStore = c.cleanSnapshots(w.results, neededBy(w))
 	}
 	c.sum()
-	if err := errors.Join(ofEngine, ofStore); err != nil {
+	if err := errors.Join(ofEngine, ofCache, ofStore); err != nil {
 		return cannot(err)
 	}
 	return nil
@@ -214,7 +220,7 @@ func (c *cleaner) remove(kind, name string, bytes int64, do func() error) error 
 	verb := "would remove"
 	if !c.dryRun {
 		verb = "removed"
-		if err := do(); errors.Is(err, docker.ErrInUse) {
+		if err := do(); errors.Is(err, docker.ErrInUse) || errors.Is(err, asset.ErrInUse) {
 			fmt.Fprintf(c.talk, "kept %s %s: it is in use by now\n", kind, name)
 			return nil
 		} else if err != nil {

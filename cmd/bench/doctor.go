@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
 
 // doctorTime bounds everything that doctor asks of an engine.
@@ -61,14 +64,19 @@ func (a *app) doctor(asJSON bool) error {
 type facts struct {
 	host      *docker.Host // nil: no engine answers, and noEngine says why
 	noEngine  error
+	noLocal   error         // why there are no local sandboxes either; asked without an engine only
 	asked     docker.Limits // of the sandbox that was started
 	found     docker.Limits // what the kernel has of them
 	noLimits  error         // why they are not known
 	networks  []docker.Network
 	noNetwork error
+	pool      netip.Prefix // that networks of sandboxes are cut from
+	noPool    error
 	left      []docker.Thing // by dead processes
 	images    []docker.Thing
 	noThings  error
+	assets    []asset.Stored
+	noAssets  error
 	budget    int64
 	noBudget  error
 	disks     []disk
@@ -84,13 +92,20 @@ type disk struct {
 func gather(ctx context.Context) *facts {
 	f := &facts{}
 	f.budget, f.noBudget = diskBudget()
+	if f.pool, f.noPool = subnets(); f.noPool == nil && !f.pool.IsValid() {
+		f.pool = docker.DefaultSubnets
+	}
+	f.assets, f.noAssets = listAssets()
 	f.disks = append(f.disks, diskAt("results", ".bench"))
+	if dir, err := assetsDir(); err == nil {
+		f.disks = append(f.disks, diskAt("assets", dir))
+	}
 	if state, err := stateDir(); err == nil {
 		f.disks = append(f.disks, diskAt("state", state))
 	}
 	d, err := lookAtEngine(ctx)
 	if err != nil {
-		f.noEngine = err
+		f.noEngine, f.noLocal = err, tryLocal(ctx)
 		return f
 	}
 	defer d.Close()
@@ -104,6 +119,15 @@ func gather(ctx context.Context) *facts {
 		f.images, f.noThings = d.Images(ctx, false, nil)
 	}
 	return f
+}
+
+// tryLocal says why this machine cannot keep local sandboxes; nil if it can.
+func tryLocal(ctx context.Context) error {
+	d, err := local.Open(ctx)
+	if err != nil {
+		return err
+	}
+	return d.Close()
 }
 
 // diskAt looks at a directory, or at the nearest one above it that exists.

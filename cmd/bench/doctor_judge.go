@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -37,17 +38,25 @@ const (
 func diagnose(f *facts) []finding {
 	var out []finding
 	if f.host == nil {
-		out = append(out, finding{levelFail, "engine", firstLine(f.noEngine), startDocker + "."})
+		out = append(out, finding{levelFail, "engine", firstLine(f.noEngine), startDocker + "."}, judgeLocal(f.noLocal))
 	} else {
-		out = append(out, judgeEngine(f.host), judgeKernel(f.host))
+		out = append(out, judgeEngine(f.host), finding{Level: levelOK, Check: "address", Text: f.host.At}, judgeKernel(f.host))
 		out = append(out, judgeLimits(f)...)
 		out = append(out, judgeClock(f.host.Ahead), judgeNetworks(f), judgeGPUs(f.host), judgeLeft(f))
 	}
-	out = append(out, judgeBudget(f))
+	out = append(out, judgeBudget(f), judgeAssets(f))
 	for _, d := range f.disks {
 		out = append(out, judgeDisk(d))
 	}
 	return out
+}
+
+// judgeLocal is about what there is instead of an engine.
+func judgeLocal(err error) finding {
+	if err != nil {
+		return finding{levelWarn, "local", "there are no local sandboxes either: " + firstLine(err), ""}
+	}
+	return finding{levelOK, "local", "trials could run as local processes, which isolate less", orLocal + "."}
 }
 
 func firstLine(err error) string {
@@ -116,7 +125,7 @@ func judgeClock(ahead *time.Duration) finding {
 	return finding{Level: levelOK, Check: "clock", Text: "the engine has the time of this machine"}
 }
 
-// judgeNetworks counts what is left of the ranges that subnets are cut from.
+// judgeNetworks counts what is left of the range that subnets are cut from.
 func judgeNetworks(f *facts) finding {
 	if f.noNetwork != nil {
 		return finding{levelWarn, "networks", "not checked: " + firstLine(f.noNetwork), ""}
@@ -124,10 +133,13 @@ func judgeNetworks(f *facts) finding {
 	if a, b := overlap(f.networks); a != "" {
 		return finding{levelWarn, "networks", fmt.Sprintf("the addresses of networks %s and %s overlap", a, b), "Remove one of them with \"docker network rm\"."}
 	}
-	free, all := subnets(f.host.Pools, f.networks)
+	if f.noPool != nil {
+		return finding{levelFail, "networks", f.noPool.Error(), "Correct it, or unset it."}
+	}
+	free, all := subnetsOf(f.pool, f.networks)
 	text := fmt.Sprintf("%s, %d of %d subnets free", plural(len(f.networks), "network"), free, all)
 	if free < fewSubnets {
-		return finding{levelWarn, "networks", text, "Sandboxes with services need one each: run \"docker network prune\", or set default-address-pools for the engine."}
+		return finding{levelWarn, "networks", text, "Sandboxes with services or an open network need one each: run \"docker network prune\", or name another private range in BENCH_SUBNETS."}
 	}
 	return finding{Level: levelOK, Check: "networks", Text: text}
 }
@@ -148,25 +160,18 @@ func overlap(networks []docker.Network) (a, b string) {
 	return "", ""
 }
 
-// subnets counts those that IPv4 networks can be given, and those that no network
-// has.
-func subnets(pools []docker.Pool, networks []docker.Network) (free, all int) {
-	for _, p := range pools {
-		if !p.Base.Addr().Is4() || p.Size < p.Base.Bits() {
-			continue
-		}
-		n, taken := 1<<(p.Size-p.Base.Bits()), 0
-		for _, network := range networks {
-			for _, s := range network.Subnets {
-				if s.Overlaps(p.Base) {
-					taken += 1 << max(0, p.Size-max(s.Bits(), p.Base.Bits()))
-				}
+// subnetsOf counts the small subnets of a range, and those that no network has.
+func subnetsOf(pool netip.Prefix, networks []docker.Network) (free, all int) {
+	all = 1 << (docker.SubnetBits - pool.Bits())
+	free = all
+	for _, network := range networks {
+		for _, s := range network.Subnets {
+			if s.Overlaps(pool) {
+				free -= 1 << max(0, docker.SubnetBits-max(s.Bits(), pool.Bits()))
 			}
 		}
-		all += n
-		free += max(0, n-taken)
 	}
-	return free, all
+	return max(0, free), all
 }
 
 func judgeGPUs(h *docker.Host) finding {

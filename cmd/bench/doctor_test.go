@@ -15,10 +15,10 @@ func healthy() *facts {
 	limits := docker.Limits{Memory: new(int64(64 << 20)), PIDs: new(int64(32)), CPUs: new(0.5)}
 	return &facts{
 		host: &docker.Host{
-			Engine: "28.2.2", API: "1.50", CPUs: 2, Memory: 8 << 30, Storage: "overlay2", Cgroup: "2", Local: true, Ahead: new(time.Duration(0)),
-			Pools: []docker.Pool{{Base: netip.MustParsePrefix("172.17.0.0/16"), Size: 16}, {Base: netip.MustParsePrefix("192.168.0.0/16"), Size: 20}},
+			Engine: "28.2.2", API: "1.50", CPUs: 2, Memory: 8 << 30, Storage: "overlay2", Cgroup: "2", At: "DOCKER_HOST=unix:///x", Local: true, Ahead: new(time.Duration(0)),
 		},
 		asked: limits, found: limits, budget: 20 << 30,
+		pool:     netip.MustParsePrefix("10.213.0.0/24"),
 		networks: []docker.Network{subnetOf("bridge", "172.17.0.0/16")},
 		disks:    []disk{{"results", "/r", new(int64(50 << 30))}},
 	}
@@ -52,10 +52,12 @@ func TestDiagnose(t *testing.T) {
 		"overlap": {func(f *facts) { f.networks = append(f.networks, subnetOf("vpn", "172.17.4.0/24")) },
 			"warn networks the addresses of networks bridge and vpn overlap"},
 		"few subnets": {func(f *facts) {
-			f.networks = append(f.networks, subnetOf("large", "192.168.0.0/17"), subnetOf("more", "192.168.128.0/18"), subnetOf("one", "192.168.192.0/20"))
+			f.networks = append(f.networks, subnetOf("large", "10.213.0.0/25"), subnetOf("more", "10.213.0.128/26"), subnetOf("one", "10.213.0.192/29"))
 		},
-			"warn networks 4 networks, 3 of 17 subnets free"},
-		"elsewhere":     {func(f *facts) { f.networks = append(f.networks, subnetOf("own", "10.0.0.0/8")) }, ""},
+			"warn networks 4 networks, 3 of 16 subnets free"},
+		"no subnet":     {func(f *facts) { f.networks = append(f.networks, subnetOf("own", "10.0.0.0/8")) }, "warn networks 2 networks, 0 of 16 subnets free"},
+		"elsewhere":     {func(f *facts) { f.networks = append(f.networks, subnetOf("own", "192.168.0.0/16")) }, ""},
+		"wrong subnets": {func(f *facts) { f.noPool = errors.New("BENCH_SUBNETS is \"x\"") }, "FAIL networks BENCH_SUBNETS is"},
 		"no networks":   {func(f *facts) { f.noNetwork = errors.New("oh") }, "warn networks not checked: oh"},
 		"leftovers":     {func(f *facts) { f.left = []docker.Thing{{Kind: docker.KindVolume, Name: "v"}} }, "warn left 1 thing of bench processes that died, such as volume v"},
 		"over budget":   {func(f *facts) { f.images = []docker.Thing{{Size: 15 << 30}, {Size: 15 << 30}} }, "warn images 2 images built here, 30 GiB of a budget of 20 GiB"},

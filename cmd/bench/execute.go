@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
-	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 	"github.com/ml-dev-bench/bench/reporters"
 	"github.com/ml-dev-bench/bench/reporters/terminal"
 )
@@ -27,17 +26,24 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		if err := w.results.Room(roomToStart); err != nil {
 			return nil, cannot(err)
 		}
-		driver, err := a.openDriver(s, w)
+		place, err := a.openPlace(s, w)
 		if err != nil {
 			return nil, err
 		}
-		defer driver.Close()
-		defer a.evict(s.ctx, driver)
-		host := driver.Host()
-		o.Driver, o.Machine = driver, apply.Machine{CPUs: host.CPUs, Memory: host.Memory}
-		sandboxes = "docker " + host.Engine
+		defer place.close()
+		cache, err := openAssets()
+		if err != nil {
+			return nil, cannot(err)
+		}
+		defer cache.Close()
+		o.Assets = cache
+		o.Driver, o.Machine, sandboxes = place.driver, place.machine.Machine, place.name
 	}
 	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)
+	if p.Driver == engine.DriverLocal {
+		run.Origin.Weakness = local.Weakness
+		fmt.Fprintln(a.stderr, "WARNING:", local.Weakness)
+	}
 	o.Origin = run.Origin
 	j := a.newRecorder(run, w.results.Runs())
 	defer j.close()
@@ -59,41 +65,6 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		return nil, cannot(err)
 	}
 	return run, nil
-}
-
-// evict removes images that bench has built and not used for long, once they take
-// more than they may. Those of this run stay.
-func (a *app) evict(ctx context.Context, driver *docker.Driver) {
-	budget, err := diskBudget()
-	if err == nil {
-		var removed []docker.Thing
-		removed, err = driver.Evict(ctx, budget, nil)
-		for _, t := range removed {
-			fmt.Fprintf(a.stderr, "removed image %s, which has not been used for long\n", t.Name)
-		}
-	}
-	if err != nil && ctx.Err() == nil {
-		a.complain("old images are left where they are: " + err.Error())
-	}
-}
-
-// roomToStart is what must be free where results are stored before anything
-// starts, in bytes.
-const roomToStart = 2 << 20
-
-// openDriver opens the engine for a plan.
-func (a *app) openDriver(s *stages, w *work) (*docker.Driver, error) {
-	driver, err := openEngine(s.ctx)
-	if signal := signalOf(s.ctx); err != nil && signal != 0 {
-		return nil, exitWith(exitSignal + signal) // nothing has run, so there is nothing to report
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := a.show(w.sources, tooLarge(w.plan, driver.Host())); err != nil {
-		return nil, errors.Join(err, driver.Close())
-	}
-	return driver, nil
 }
 
 // lower gives the plan with the budgets of the flags, where they are lower than

@@ -27,7 +27,7 @@ func newGraphCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph FILE",
 		Short: "Draw what a suite runs, and what waits for what",
-		Long: "graph draws a suite: images, matrices, gates and reports, and what each waits for.\n\n" +
+		Long: "graph draws a suite: images, assets, matrices, gates and reports, and what each waits for.\n\n" +
 			"  bench graph suite.hcl --format dot | dot -Tsvg > suite.svg\n" +
 			"  bench graph suite.hcl --format mermaid",
 		Args:              oneFile,
@@ -36,6 +36,7 @@ func newGraphCmd(a *app) *cobra.Command {
 	}
 	f.suiteFlags.add(cmd)
 	f.selectFlags.add(cmd)
+	f.driver.add(cmd)
 	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().StringVar(&f.format, "format", "text", "text, dot, mermaid or json")
 	cmd.Flags().BoolVar(&f.trials, "trials", false, "draw every trial, not only matrices")
@@ -78,7 +79,7 @@ type drawing struct {
 
 type drawingNode struct {
 	ID     string `json:"id"`
-	Kind   string `json:"kind"` // image, run, check, matrix, gate, report
+	Kind   string `json:"kind"` // image, asset, run, check, matrix, gate, report
 	Label  string `json:"label"`
 	Matrix string `json:"matrix,omitempty"` // of a run or a check
 	Status string `json:"status,omitempty"` // as stored
@@ -95,7 +96,7 @@ func draw(p *engine.Plan, trials, status bool) *drawing {
 	byMatrix := map[*engine.Matrix][]*engine.Trial{}
 	for _, t := range p.Trials {
 		byMatrix[t.Matrix] = append(byMatrix[t.Matrix], t)
-		g.images(t, trials)
+		g.inputs(t, trials)
 	}
 	for _, m := range p.Suite.Matrices {
 		if len(byMatrix[m]) == 0 {
@@ -115,18 +116,35 @@ func draw(p *engine.Plan, trials, status bool) *drawing {
 	return g
 }
 
-// images adds the images of a trial.
-func (g *drawing) images(t *engine.Trial, trials bool) {
+// inputs adds the images and the assets of a trial.
+func (g *drawing) inputs(t *engine.Trial, trials bool) {
 	add := func(id engine.StepID) {
 		g.node(drawingNode{ID: string(id), Kind: "image", Label: string(id)})
 	}
 	add(t.Check.Image)
 	add(t.Run.Image)
+	for _, id := range t.Run.Services {
+		add(id)
+	}
 	if t.Check.Image != t.Run.Image {
 		g.edge(string(t.Check.Image), string(t.Run.Image), "input")
 	}
+	for _, s := range t.Run.Assets {
+		g.node(drawingNode{ID: string(s.ID), Kind: "asset", Label: fmt.Sprintf("%s, %s", s.ID, s.Variant)})
+		if s.Image != "" {
+			add(s.Image)
+			g.edge(string(s.Image), string(s.ID), "input")
+		}
+	}
 	if !trials {
-		g.edge(string(t.Run.Image), "matrix."+t.ID.Matrix, "input")
+		g.use(t, "matrix."+t.ID.Matrix)
+	}
+}
+
+// use draws what the run of a trial needs.
+func (g *drawing) use(t *engine.Trial, user string) {
+	for _, id := range t.Run.Needs() {
+		g.edge(string(id), user, "input")
 	}
 }
 
@@ -143,7 +161,7 @@ func (g *drawing) trial(t *engine.Trial, matrix string, trials, status bool) {
 	}
 	g.node(drawingNode{ID: run, Kind: "run", Label: run, Matrix: t.ID.Matrix})
 	g.node(drawingNode{ID: check, Kind: "check", Label: check, Matrix: t.ID.Matrix, Status: end})
-	g.edge(string(t.Run.Image), run, "input")
+	g.use(t, run)
 	g.edge(run, check, "input")
 	g.edge(check, matrix, "input")
 }
@@ -229,7 +247,7 @@ func (g *drawing) json(w io.Writer) error {
 	return err
 }
 
-var dotShapes = map[string]string{"image": "cylinder", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
+var dotShapes = map[string]string{"image": "cylinder", "asset": "cylinder", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
 
 // Colours only repeat what the label says.
 var statusColors = map[string]string{"passed": "palegreen", "failed": "lightcoral", "mixed": "khaki", "pending": "lightgrey"}
@@ -277,7 +295,7 @@ func (g *drawing) mermaid(w io.Writer) error {
 		ids[n.ID] = fmt.Sprintf("n%d", i)
 		open, end := "[", "]"
 		switch n.Kind {
-		case "image":
+		case "image", "asset":
 			open, end = "[(", ")]"
 		case "gate":
 			open, end = "{", "}"

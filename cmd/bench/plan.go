@@ -46,6 +46,7 @@ func newPlanCmd(a *app) *cobra.Command {
 	f.suiteFlags.add(cmd)
 	f.selectFlags.add(cmd)
 	f.addRerun(cmd)
+	f.driver.add(cmd)
 	a.completeSelection(cmd, &f.suiteFlags)
 	cmd.Flags().BoolVar(&f.long, "long", false, "list every trial")
 	cmd.Flags().StringVar(&f.out, "out", "", "save the plan in this file, for apply")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 	"github.com/ml-dev-bench/bench/reporters"
 )
 
@@ -144,12 +145,15 @@ func describeOrder(m *engine.Matrix) []string {
 }
 
 func describeImages(p *engine.Plan) string {
-	images, layers := 0, 0
+	images, layers, services := 0, 0, 0
 	for _, s := range p.Steps {
 		if i, ok := s.(*engine.ImageStep); ok {
-			if i.Base == "" {
+			switch {
+			case i.Service != nil:
+				services++
+			case i.Base == "":
 				images++
-			} else {
+			default:
 				layers++
 			}
 		}
@@ -160,6 +164,12 @@ func describeImages(p *engine.Plan) string {
 	}
 	if layers > 0 {
 		text += ", " + plural(layers, "agent layer")
+	}
+	if services > 0 {
+		text += ", " + plural(services, "service image")
+	}
+	if assets := describeAssets(p); assets != "" {
+		text += "; assets: " + assets
 	}
 	return text
 }
@@ -271,6 +281,9 @@ func describeWork(p *engine.Plan) []string {
 	if len(p.Uncertified) > 0 {
 		lines = append(lines, "cases    "+describeUncertified(p))
 	}
+	if p.Driver == engine.DriverLocal {
+		lines = append(lines, "weak     "+local.Weakness)
+	}
 	w := plan.WorstCase(p)
 	if w.Runs == 0 {
 		return append(lines, "No agent runs; stored work is graded again.")
@@ -278,11 +291,45 @@ func describeWork(p *engine.Plan) []string {
 	for _, w := range describeWeaknesses(p) {
 		lines = append(lines, "weak     "+w)
 	}
+	if runtimes := describeRuntimes(p); runtimes != "" {
+		lines = append(lines, "runtime  "+runtimes)
+	}
+	if services := describeServices(p); services != "" {
+		lines = append(lines, "services "+services)
+	}
+	if hosts := describeHosts(p); hosts != "" {
+		lines = append(lines, "hosts    "+hosts)
+	}
 	lines = append(lines, "time     "+describeTime(p, w))
 	if slices.ContainsFunc(p.Trials, func(t *engine.Trial) bool { return t.Model != nil }) {
 		lines = append(lines, "cost     "+describeCost(p, w))
 	}
 	return lines
+}
+
+// maxUncertified is how many cases are named that are not certified.
+const maxUncertified = 3
+
+func describeUncertified(p *engine.Plan) string {
+	var names []string
+	for _, u := range p.Uncertified[:min(maxUncertified, len(p.Uncertified))] {
+		names = append(names, fmt.Sprintf("%s (%s)", u.Case, u.Standing))
+	}
+	if n := len(p.Uncertified) - len(names); n > 0 {
+		names = append(names, fmt.Sprintf("%d more", n))
+	}
+	return fmt.Sprintf("%d of %d not certified as they are: %s; see bench test", len(p.Uncertified), len(casesIn(p)), strings.Join(names, ", "))
+}
+
+// sandboxesOf are those in which agents will run, by their names.
+func sandboxesOf(p *engine.Plan) (out []*engine.Sandbox) {
+	for _, s := range p.Steps {
+		if run, ok := s.(*engine.RunStep); ok && !slices.Contains(out, run.Trials[0].Case.Sandbox) {
+			out = append(out, run.Trials[0].Case.Sandbox)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *engine.Sandbox) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }
 
 // describeWeaknesses says what makes verdicts on trials that will run prove less.
@@ -301,18 +348,36 @@ func describeWeaknesses(p *engine.Plan) (lines []string) {
 	return lines
 }
 
-// maxUncertified is how many cases are named that are not certified.
-const maxUncertified = 3
-
-func describeUncertified(p *engine.Plan) string {
+// describeRuntimes names the runtimes that are not the engine's own.
+func describeRuntimes(p *engine.Plan) string {
 	var names []string
-	for _, u := range p.Uncertified[:min(maxUncertified, len(p.Uncertified))] {
-		names = append(names, fmt.Sprintf("%s (%s)", u.Case, u.Standing))
+	for _, box := range sandboxesOf(p) {
+		if box.Runtime != "" {
+			names = append(names, fmt.Sprintf("%s of sandbox %s", box.Runtime, box.Name))
+		}
 	}
-	if n := len(p.Uncertified) - len(names); n > 0 {
-		names = append(names, fmt.Sprintf("%d more", n))
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+// describeHosts names what agents can reach outside, beside their models.
+func describeHosts(p *engine.Plan) string {
+	var hosts []string
+	for _, box := range sandboxesOf(p) {
+		hosts = append(hosts, box.Allow...)
 	}
-	return fmt.Sprintf("%d of %d not certified as they are: %s; see bench test", len(p.Uncertified), len(casesIn(p)), strings.Join(names, ", "))
+	slices.Sort(hosts)
+	return strings.Join(slices.Compact(hosts), ", ")
+}
+
+// describeServices names what is started beside agents.
+func describeServices(p *engine.Plan) string {
+	var names []string
+	for _, box := range sandboxesOf(p) {
+		for _, v := range box.Services {
+			names = append(names, box.Name+"."+v.Name)
+		}
+	}
+	return strings.Join(slices.Compact(names), ", ")
 }
 
 func describeTime(p *engine.Plan, w plan.Worst) string {

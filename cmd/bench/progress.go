@@ -25,7 +25,7 @@ type progress struct {
 	running map[*engine.Trial]bool
 	last    time.Time
 	began   map[engine.StepID]time.Time
-	errored map[engine.StepID]apply.ImageEnded // images that may be tried again
+	errored map[engine.StepID]trouble // of images and assets, which may be tried again
 	done    chan struct{}
 }
 
@@ -33,7 +33,7 @@ type progress struct {
 const heartbeat = 30 * time.Second
 
 func newProgress(a *app, p *engine.Plan) *progress {
-	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, errored: map[engine.StepID]apply.ImageEnded{}, last: time.Now(), done: make(chan struct{})}
+	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, errored: map[engine.StepID]trouble{}, last: time.Now(), done: make(chan struct{})}
 	for _, t := range p.Trials {
 		if t.Reuse.Sign == engine.SignSame {
 			s.reused++
@@ -79,9 +79,14 @@ func (s *progress) observe(e apply.Event) {
 		s.began[e.Step.ID] = time.Now()
 	case apply.ImageEnded:
 		s.image(e)
+	case apply.AssetEnded:
+		s.asset(e)
 	case apply.StepStarted:
-		if _, run := e.Step.(*engine.RunStep); run {
+		switch e.Step.(type) {
+		case *engine.RunStep:
 			s.running[e.Trial] = true
+		case *engine.AssetStep:
+			s.began[e.Step.StepID()] = time.Now()
 		}
 	case apply.StepEnded:
 		s.step(e)
@@ -98,12 +103,12 @@ func (s *progress) observe(e apply.Event) {
 	}
 }
 
-// step tells of what is tried again, and of images that are not; all else is told
-// of its trial.
+// step tells of what is tried again, and of images and assets that are not; all
+// else is told of its trial.
 func (s *progress) step(e apply.StepEnded) {
 	if e.Again == nil {
-		if image, ok := s.errored[e.Step.StepID()]; ok && e.Outcome.Status == engine.StatusErrored {
-			s.imageErrored(image)
+		if t, ok := s.errored[e.Step.StepID()]; ok && e.Outcome.Status == engine.StatusErrored {
+			s.trouble(e.Step, t)
 		}
 		return
 	}
@@ -118,15 +123,33 @@ func (s *progress) step(e apply.StepEnded) {
 func (s *progress) image(e apply.ImageEnded) {
 	took := short(time.Since(s.began[e.Step.ID]))
 	if e.Err == nil {
-		s.say("%-8s%s  %s", "image", e.Step.Sandbox.Name, took)
+		name := e.Step.Sandbox.Name
+		if e.Step.Service != nil {
+			name += "." + e.Step.Service.Name
+		}
+		s.say("%-8s%s  %s", "image", name, took)
 		return
 	}
-	s.errored[e.Step.ID] = e
+	s.errored[e.Step.ID] = trouble{e.Err, e.Log}
 }
 
-func (s *progress) imageErrored(e apply.ImageEnded) {
-	s.say("%-8s%s: %s", "ERROR", e.Step.ID, reporters.Line(e.Err.Error()))
-	if log := strings.TrimSpace(reporters.Clean(e.Log)); log != "" {
+func (s *progress) asset(e apply.AssetEnded) {
+	if e.Err != nil {
+		s.errored[e.Step.ID] = trouble{e.Err, e.Log}
+		return
+	}
+	s.say("%-8s%s  %s, %s, %s", "asset", e.Step.Asset.Name, e.Step.Variant, formatSize(e.Bytes), short(time.Since(s.began[e.Step.ID])))
+}
+
+// A trouble is why there is no image or no asset, and what was said meanwhile.
+type trouble struct {
+	err error
+	log string
+}
+
+func (s *progress) trouble(step engine.Step, t trouble) {
+	s.say("%-8s%s: %s", "ERROR", step.StepID(), reporters.Line(t.err.Error()))
+	if log := strings.TrimSpace(reporters.Clean(t.log)); log != "" {
 		s.say("        %s", strings.ReplaceAll(reporters.LastLines(log, 15), "\n", "\n        "))
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,15 +22,16 @@ import (
 
 	"github.com/moby/moby/client"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden sections of the scripts")
 
 // The test binary is bench itself when a script calls it by that name.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"bench": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
-	})
+	local.Main()
+	testscript.Main(m, map[string]func(){"bench": main})
 }
 
 // TestScript runs testdata/script/*.txtar, each named <command>_<aspect>. To the
@@ -35,25 +39,46 @@ func TestMain(m *testing.M) {
 //
 //	exit N CMD...          CMD ends with exactly this status; its output can be matched
 //	eventually CMD...      CMD succeeds within 30 seconds
+//	static FILE            FILE becomes bench as it is released: a static executable
 //	scrub FILE...          durations become TIME, hexadecimal digests HEX, in place
+//	serve DIR              a server at https://127.0.0.1 that bench trusts gives the files
+//	                       of DIR; the variable "server" of benchfiles is its address,
+//	                       and the file requests lists what it was asked for
 //	[!] nothing-left       what this script's bench made on the Docker engine is gone;
 //	                       with "!", waits up to 30 seconds until something is there
 //
-// Scripts named apply_*, clean_* and doctor_* need a Docker engine, and fail without one.
+// Scripts named apply_*, clean_* and doctor_* need a Docker engine, and fail without
+// one. The condition [local] is that this machine can keep local sandboxes.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Setup:               setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exit":         cmdExit,
 			"eventually":   cmdEventually,
+			"static":       cmdStatic,
 			"scrub":        cmdScrub,
+			"serve":        cmdServe,
 			"nothing-left": cmdNothingLeft,
 		},
 	})
+}
+
+// condition knows "local". Where everything is to be tested, it holds, or what
+// relies on it fails.
+func condition(name string) (bool, error) {
+	if name != "local" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	d, err := local.Open(context.Background())
+	if err != nil {
+		return os.Getenv("CI") != "" || os.Getuid() == 0, nil
+	}
+	return true, d.Close()
 }
 
 // patience bounds what scripts wait for. Engines are slow on busy machines.
@@ -128,6 +153,18 @@ func cmdEventually(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdStatic is for scripts in which bench runs in its own sandboxes.
+func cmdStatic(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: static file")
+	}
+	cmd := exec.Command("go", "build", "-o", ts.MkAbs(args[0]), ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		ts.Fatalf("go build: %v\n%s", err, out)
+	}
+}
+
 // waitFor polls: there is nobody who could tell.
 func waitFor(holds func() bool) bool {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
@@ -155,6 +192,27 @@ func cmdScrub(ts *testscript.TestScript, neg bool, args []string) {
 		text = durationForm.ReplaceAll(text, []byte("TIME"))
 		ts.Check(os.WriteFile(file, text, 0o644))
 	}
+}
+
+func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve dir")
+	}
+	log, err := os.Create(ts.MkAbs("requests"))
+	ts.Check(err)
+	files := http.FileServer(http.Dir(ts.MkAbs(args[0])))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(log, r.URL.Path)
+		files.ServeHTTP(w, r)
+	}))
+	ts.Defer(func() {
+		server.Close()
+		log.Close()
+	})
+	trust := ts.MkAbs(".server.pem")
+	ts.Check(os.WriteFile(trust, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o644))
+	ts.Setenv("SSL_CERT_FILE", trust)
+	ts.Setenv("BENCH_VAR_server", server.URL)
 }
 
 // cmdNothingLeft looks for what carries the owner label of this script's own

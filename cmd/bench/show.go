@@ -181,6 +181,16 @@ func writeAttempt(b *strings.Builder, s storedAttempt) {
 	row("cost", unknown(at.Cost, usd))
 	row("output", fmt.Sprintf("%d bytes, %d kept", at.Output.Written, at.Output.Kept))
 	row("image", at.Image)
+	for _, v := range at.Services {
+		if v.Exit != nil {
+			row("service", fmt.Sprintf("%s, which ended with exit status %d before the agent did; see %s", v.Name, *v.Exit, store.ServiceLogFile(v.Name)))
+		} else {
+			row("service", v.Name)
+		}
+	}
+	for _, u := range at.Assets {
+		row("asset", fmt.Sprintf("%s, %s, sha256 %s", u.Name, u.Variant, u.Sum.Short()))
+	}
 	row("key", at.Key.Sum.Short())
 	row("bench", at.Version.Bench+" "+at.Version.Commit)
 	row("files", s.Dir)

@@ -112,7 +112,9 @@ type selectFlags struct {
 	changedSince string
 	rerun        []string
 	noReuse      bool
+	assets       string // "full" or "mini"; empty for what the environment says
 	allowEmpty   bool
+	driver       driverFlag
 }
 
 func (f *selectFlags) add(cmd *cobra.Command) {
@@ -127,7 +129,29 @@ func (f *selectFlags) add(cmd *cobra.Command) {
 	list(&f.Targets, "target", "only trials whose id matches")
 	list(&f.Exclude, "exclude", "no trials whose id matches")
 	cmd.Flags().StringVar(&f.changedSince, "changed-since", "", "only trials that a change since this git revision concerns")
+	cmd.Flags().StringVar(&f.assets, "assets", "", "full: the assets of cases as they are; mini: small stand-ins, without a network (default \"full\")")
 	cmd.Flags().BoolVar(&f.allowEmpty, "allow-empty", false, "selecting nothing is fine")
+}
+
+// A driverFlag says what keeps sandboxes. It is part of what is planned, since it
+// is part of every key.
+type driverFlag struct{ name string }
+
+func (f *driverFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.name, "driver", "docker", "what keeps sandboxes: docker, or local, where there can be no engine")
+	if err := cmd.RegisterFlagCompletionFunc("driver", cobra.FixedCompletions([]string{"docker", "local"}, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is a line above
+	}
+}
+
+func (f *driverFlag) driver() (engine.Driver, error) {
+	switch f.name {
+	case "", "docker":
+		return "", nil
+	case "local":
+		return engine.DriverLocal, nil
+	}
+	return "", fmt.Errorf("--driver is docker or local, not %q", f.name)
 }
 
 // addRerun adds the flags that say what stored results are not used for.
@@ -139,8 +163,12 @@ func (f *selectFlags) addRerun(cmd *cobra.Command) {
 // options says what the planner is to do.
 func (f *selectFlags) options(root string) (plan.Options, error) {
 	o := plan.Options{Select: f.Selection, Rerun: f.rerun, NoReuse: f.noReuse, AllowEmpty: f.allowEmpty}
-	if f.changedSince == "" {
-		return o, nil
+	var err error
+	if o.Assets, err = variant(f.assets); err != nil {
+		return o, err
+	}
+	if o.Driver, err = f.driver.driver(); err != nil || f.changedSince == "" {
+		return o, err
 	}
 	files, err := changedFiles(root, f.changedSince)
 	if err != nil {

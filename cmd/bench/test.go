@@ -17,9 +17,9 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/certify"
 	"github.com/ml-dev-bench/bench/engine/lang"
-	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 	"github.com/ml-dev-bench/bench/engine/store"
 	"github.com/ml-dev-bench/bench/reporters"
 	"github.com/ml-dev-bench/bench/reporters/certificate"
@@ -147,14 +147,16 @@ type certifier struct {
 	suite   *engine.Suite
 	sources *lang.Sources
 	store   *store.Store
-	files   fs.FS          // of the project
-	driver  *docker.Driver // nil until something is to be run
+	files   fs.FS        // of the project
+	place   *place       // nil until something is to be run
+	assets  *asset.Cache // with it
 	report  certificate.Report
 }
 
 func (c *certifier) close() {
-	if c.driver != nil {
-		_ = c.driver.Close() // what is left, the next command removes
+	if c.place != nil {
+		c.place.close()
+		c.assets.Close()
 	}
 }
 
@@ -181,12 +183,12 @@ func (c *certifier) one(of *engine.Case) error {
 	if err := c.show(c.sources, append(apply.Unsupported(todo), missingPowers(todo, c.allow)...).Sorted()); err != nil {
 		return err
 	}
-	if c.driver == nil {
+	if c.place == nil {
 		if err := c.open(); err != nil {
 			return err
 		}
 	}
-	if err := c.show(c.sources, tooLarge(todo, c.driver.Host())); err != nil {
+	if err := c.show(c.sources, append(tooLarge(todo, c.place.machine), noHelper(todo, c.place.platform, helper)...)); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -203,27 +205,36 @@ func (c *certifier) one(of *engine.Case) error {
 
 // open connects to the engine.
 func (c *certifier) open() error {
-	driver, err := openEngine(c.ctx)
+	at, err := c.openDocker(c.ctx)
 	if signal := signalOf(c.ctx); err != nil && signal != 0 {
 		return exitWith(exitSignal + signal)
 	}
 	if err != nil {
 		return err
 	}
-	c.driver = driver
-	c.report.Origin = originOf(c.suite.Root, "docker "+driver.Host().Engine, ownFiles(c.suite)...)
+	if c.assets, err = openAssets(); err != nil {
+		at.close()
+		return cannot(err)
+	}
+	c.place = at
+	c.report.Origin = originOf(c.suite.Root, at.name, ownFiles(c.suite)...)
 	return nil
 }
 
+// crowd is how many times the machine's CPUs are given away. What is proven are
+// verdicts and no times, and trials spend half of theirs waiting.
+const crowd = 2
+
 // carryOut runs a plan of the prover.
 func (c *certifier) carryOut(p *engine.Plan) []engine.Result {
-	host := c.driver.Host()
+	machine := c.place.machine.Machine
+	machine.CPUs *= crowd
 	show := newProgress(c.app, p)
 	show.silent = true
 	defer show.stop()
 	results, _ := apply.Run(c.ctx, p, apply.Options{
-		Driver: c.driver, Store: c.store, Parallel: c.parallel, Version: c.report.Version, Origin: c.report.Origin, Kill: c.kill,
-		Machine: apply.Machine{CPUs: host.CPUs, Memory: host.Memory}, Observe: show.observe,
+		Driver: c.place.driver, Store: c.store, Assets: c.assets, Machine: machine, Parallel: c.parallel,
+		Version: c.report.Version, Origin: c.report.Origin, Kill: c.kill, Observe: show.observe,
 	})
 	return results
 }

@@ -14,6 +14,7 @@ import (
 
 func newWhyCmd(a *app) *cobra.Command {
 	var f suiteFlags
+	var sel selectFlags
 	cmd := &cobra.Command{
 		Use:   "why FILE TRIAL",
 		Short: "Say why a trial is run or reused: every part of its key",
@@ -31,10 +32,11 @@ func newWhyCmd(a *app) *cobra.Command {
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, trial := inOrder(args)
-			return a.why(file, trial, &f)
+			return a.why(file, trial, &f, &sel)
 		},
 	}
 	f.add(cmd)
+	sel.driver.add(cmd)
 	return cmd
 }
 
@@ -56,8 +58,8 @@ func inOrder(args []string) (file, trial string) {
 	return args[0], args[1]
 }
 
-func (a *app) why(file, trial string, f *suiteFlags) error {
-	w, err := a.planWork(file, f, &selectFlags{})
+func (a *app) why(file, trial string, f *suiteFlags, sel *selectFlags) error {
+	w, err := a.planWork(file, f, sel)
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,11 @@
 //
 //	results, gates := apply.Run(ctx, plan, apply.Options{Driver: driver, Store: store, Judge: judge, Observe: show})
 //
-// It adds nothing to the plan. Steps are of three kinds, each in a file of its
+// It adds nothing to the plan. Steps are of four kinds, each in a file of its
 // own:
 //
 //	image.go  makes an image available, or lays an agent over one
+//	asset.go  fetches an asset, or lets a fixture make its stand-in
 //	run.go    lets an agent work in a sandbox, and stores what it left
 //	check.go  grades what is stored, in a sandbox that the agent never saw
 //
@@ -35,6 +36,7 @@ import (
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/digest"
 	"github.com/ml-dev-bench/bench/engine/graph"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -45,6 +47,7 @@ import (
 type Options struct {
 	Driver   sandbox.Driver // needed if the plan has steps
 	Store    *store.Store   // locked by the caller
+	Assets   *asset.Cache   // needed if cases have assets; closed by the caller, later
 	Judge    Judge          // needed if the suite has gates, or matrices with an if
 	Machine  Machine        // that sandboxes run on
 	Parallel int            // trials at once; 0 means as many as the machine holds
@@ -70,7 +73,7 @@ type Meter interface {
 }
 
 // An Event is something that happened in a run: an ImageStarted, an ImageEnded,
-// a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
+// an AssetEnded, a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
 type Event interface{ event() }
 
 // ImageStarted says that an image is looked for, and pulled or built if it is
@@ -84,11 +87,19 @@ type ImageEnded struct {
 	Log  string // the end of what the build printed, if it failed
 }
 
+// AssetEnded says that an asset is there, or why it is not.
+type AssetEnded struct {
+	Step  *engine.AssetStep
+	Bytes int64
+	Err   error
+	Log   string // what its fixture has printed; empty if none ran
+}
+
 // StepStarted says that a step is about to be done, for the first time or once
 // more. The trial of a run step is at work from then on.
 type StepStarted struct {
 	Step  engine.Step
-	Trial *engine.Trial // the first one that it is for; nil for an image
+	Trial *engine.Trial // the first one that it is for; nil for an image or an asset
 	Try   int           // counts from 1 in each run
 }
 
@@ -111,6 +122,7 @@ type GateEnded struct{ Result engine.GateResult }
 
 func (ImageStarted) event() {}
 func (ImageEnded) event()   {}
+func (AssetEnded) event()   {}
 func (StepStarted) event()  {}
 func (StepEnded) event()    {}
 func (TrialEnded) event()   {}
@@ -139,13 +151,14 @@ type runner struct {
 	Options
 	plan        *engine.Plan
 	steps       map[string]engine.Step
-	conditional map[string]bool // matrices that wait for more than their images
+	conditional map[string]bool // matrices that wait for more than their images and assets
 
 	mu       sync.Mutex
 	results  []engine.Result // without what the store has of them, until fetch
 	kept     []kept          // where the store has it
 	position map[*engine.Trial]int
 	images   map[engine.StepID]string // ids of the images that are there
+	assets   map[engine.StepID]*asset.File
 	records  map[engine.StepID]*record
 	starts   map[string]graph.End // of matrices that are conditional
 	over     map[string]bool      // matrices of which all trials have ended
@@ -170,7 +183,7 @@ func newRunner(plan *engine.Plan, o Options) *runner {
 	r := &runner{
 		Options: o, plan: plan, results: make([]engine.Result, len(plan.Trials)), kept: make([]kept, len(plan.Trials)),
 		position: make(map[*engine.Trial]int, len(plan.Trials)), steps: make(map[string]engine.Step, len(plan.Steps)), conditional: map[string]bool{},
-		images: map[engine.StepID]string{}, records: make(map[engine.StepID]*record, len(plan.Steps)),
+		images: map[engine.StepID]string{}, assets: map[engine.StepID]*asset.File{}, records: make(map[engine.StepID]*record, len(plan.Steps)),
 		starts: map[string]graph.End{}, over: map[string]bool{}, gates: map[string]engine.GateResult{}, why: map[string]string{},
 	}
 	for _, s := range plan.Steps {
@@ -202,10 +215,12 @@ func (r *runner) work(ctx context.Context, s graph.Start) (report graph.Report) 
 	switch step := step.(type) {
 	case *engine.ImageStep:
 		return r.image(ctx, step)
+	case *engine.AssetStep:
+		return r.asset(ctx, step)
 	case *engine.RunStep:
-		return r.run(ctx, step)
+		return r.run(ctx, step, s.Devices[resourceGPU])
 	case *engine.CheckStep:
-		return r.check(ctx, step)
+		return r.check(ctx, step, s.Devices[resourceGPU])
 	case nil:
 		return r.doControl(s.ID)
 	}
@@ -252,7 +267,7 @@ func failure(ctx context.Context, err error) engine.Outcome {
 		return stopped(ctx)
 	}
 	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
-	for _, host := range []error{sandbox.ErrUnavailable, sandbox.ErrNoMemory, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, fs.ErrNotExist} {
+	for _, host := range []error{sandbox.ErrUnavailable, sandbox.ErrNoMemory, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, asset.ErrDamaged, fs.ErrNotExist} {
 		if errors.Is(err, host) {
 			o.Reason = engine.ReasonHost
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/digest"
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -52,6 +53,9 @@ type bench struct {
 	events []apply.Event
 	judge  apply.Judge
 	meter  apply.Meter
+	gpus   []string
+	assets *asset.Cache
+	wanted engine.Variant      // of assets
 	gates  []engine.GateResult // of the last apply
 }
 
@@ -66,7 +70,7 @@ func (b *bench) plan(t *testing.T) (*engine.Plan, *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, diags := plan.New(b.suite, s, plan.Options{})
+	p, diags := plan.New(b.suite, s, plan.Options{Assets: b.wanted})
 	if len(diags) > 0 {
 		t.Fatal(diags)
 	}
@@ -90,7 +94,7 @@ func (b *bench) carryOut(t *testing.T, ctx context.Context, p *engine.Plan, s *s
 	ended := make(chan []engine.Result, 1)
 	go func() {
 		results, gates := apply.Run(ctx, p, apply.Options{
-			Driver: b.driver, Store: s, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4}, Parallel: b.suite.Parallel,
+			Driver: b.driver, Store: s, Assets: b.assets, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4, GPUs: b.gpus}, Parallel: b.suite.Parallel,
 			Observe: func(e apply.Event) { b.events = append(b.events, e) },
 		})
 		b.gates = gates

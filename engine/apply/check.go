@@ -11,7 +11,7 @@ import (
 
 // check grades the snapshot of an attempt, which this run has made or which was
 // stored before, and stores the grade.
-func (r *runner) check(ctx context.Context, s *engine.CheckStep) graph.Report {
+func (r *runner) check(ctx context.Context, s *engine.CheckStep, gpus []string) graph.Report {
 	t := first(s.Trials)
 	a, err := r.attemptOf(s)
 	if err != nil {
@@ -23,8 +23,14 @@ func (r *runner) check(ctx context.Context, s *engine.CheckStep) graph.Report {
 	r.mu.Lock()
 	rec.attempt = a
 	r.mu.Unlock()
+	volumes, used := r.provided(t)
+	if err := otherAssets(a, used); err != nil {
+		report := r.note(string(s.ID), engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonAsset, Detail: err.Error()})
+		report.Class = "" // it would be the same the next time
+		return report
+	}
 	g, err := check.Run(ctx, r.Driver, check.Input{
-		Trial: t, Key: s.Key, Image: r.imageID(s.Image), Version: r.Version, Origin: r.Origin,
+		Trial: t, Key: s.Key, Image: r.imageID(s.Image), Volumes: volumes, Version: r.Version, Origin: r.Origin, GPUs: gpus,
 		Snapshot: func() (io.ReadCloser, error) { return r.Store.Snapshot(a) },
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ func isConditional(m *engine.Matrix) bool {
 func (r *runner) control(c graph.Config) graph.Config {
 	ends := map[string][]string{} // of a matrix: the steps of its trials
 	for _, v := range c.Vertices {
-		if _, image := r.steps[v.ID].(*engine.ImageStep); !image {
+		if !isInput(r.steps[v.ID]) {
 			for _, m := range v.Scopes {
 				ends[m] = append(ends[m], v.ID)
 			}

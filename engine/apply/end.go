@@ -27,7 +27,7 @@ func (r *runner) begin(s engine.Step, try int) {
 	r.tell(StepStarted{s, trialOf(s), try})
 }
 
-// trialOf is the trial in whose name a step works; nil for an image.
+// trialOf is the trial in whose name a step works; nil for an image or an asset.
 func trialOf(s engine.Step) *engine.Trial {
 	switch s := s.(type) {
 	case *engine.RunStep:
@@ -189,6 +189,13 @@ func (r *runner) outcomeOf(rec *record) engine.Outcome {
 			return o // a bug is told where it hit
 		}
 		return engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID, Detail: "its image could not be made"}
+	}
+	if asset, ok := r.steps[e.Cause].(*engine.AssetStep); ok && e.Status == graph.Errored {
+		o := r.records[asset.ID].outcome
+		if o.Reason != engine.ReasonEngine { // a bug is told where it hit
+			o.Cause = asset.ID
+		}
+		return o
 	}
 	if e.Status == graph.Errored {
 		return engine.Outcome{Status: engine.StatusErrored, Reason: engine.Reason(e.Reason), Cause: causeOf(e.Cause), Detail: "not started, since the provider has been given up"}

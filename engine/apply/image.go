@@ -20,6 +20,9 @@ func (r *runner) image(ctx context.Context, s *engine.ImageStep) graph.Report {
 		Name: s.Sandbox.Name, Key: s.Key.Sum, Image: s.Image, Platform: s.Sandbox.Platform,
 		Pull: s.Sandbox.Timeouts.Pull, Build: s.Sandbox.Timeouts.Build,
 	}
+	if s.Service != nil {
+		spec.Name += "." + s.Service.Name
+	}
 	if s.Agent != nil {
 		spec.Name += "+" + s.Agent.Name
 		if spec.Base = r.imageID(s.Base); spec.Base == "" {

@@ -25,14 +25,14 @@ const (
 	resourceMemory = "memory" // bytes
 	resourcePIDs   = "pids"
 	resourceGPU    = "gpu"
-	resourceBuild  = "build" // images being pulled or built
+	resourceBuild  = "build" // images and assets being fetched or made
 
 	resourceMatrix   = "matrix:"
 	resourceLock     = "lock:"
 	resourceProvider = "provider:"
 )
 
-// buildsAtOnce is how many images are made at once: they share a network and a
+// buildsAtOnce is how many images and assets are made at once: they share a network and a
 // disk.
 const buildsAtOnce = 2
 
@@ -76,32 +76,43 @@ func locksOf(trials []*engine.Trial) (names []string) {
 
 // claims are what a sandbox for trials takes. More than the machine leaves for
 // sandboxes is taken for all of it: what it does not have at all is refused
-// before anything starts.
-func claims(c *graph.Config, trials []*engine.Trial) []graph.Claim {
+// before anything starts. Only a run has services; their cores are not set aside,
+// since they mostly wait.
+func claims(c *graph.Config, run bool, trials []*engine.Trial) []graph.Claim {
 	t := first(trials)
 	box := t.Case.Sandbox
+	memory, pids := box.Memory, box.PIDs
+	if run {
+		memory, pids = box.WithServices()
+	}
 	out := []graph.Claim{{Name: resourceTrial, Amount: 1}, {Name: resourceMatrix + t.ID.Matrix, Amount: 1}}
 	for _, name := range locksOf(slices.DeleteFunc(slices.Clone(trials), reused)) {
 		out = append(out, graph.Claim{Name: resourceLock + name, Amount: 1})
 	}
-	for _, claim := range []graph.Claim{
-		{Name: resourceCPU, Amount: int64(math.Ceil(1000 * box.CPUs))},
-		{Name: resourceMemory, Amount: box.Memory},
-		{Name: resourcePIDs, Amount: box.PIDs},
-	} {
-		if most, bounded := c.Capacity[claim.Name]; bounded {
-			out = append(out, graph.Claim{Name: claim.Name, Amount: min(claim.Amount, most)})
-		}
-	}
+	out = append(out, machineClaims(c, box.CPUs, memory, pids)...)
 	if box.GPUs > 0 {
 		out = append(out, graph.Claim{Name: resourceGPU, Amount: int64(box.GPUs)})
 	}
 	return out
 }
 
+// machineClaims are what any sandbox takes of the machine, but for GPUs.
+func machineClaims(c *graph.Config, cpus float64, memory, pids int64) (out []graph.Claim) {
+	for _, claim := range []graph.Claim{
+		{Name: resourceCPU, Amount: int64(math.Ceil(1000 * cpus))},
+		{Name: resourceMemory, Amount: memory},
+		{Name: resourcePIDs, Amount: pids},
+	} {
+		if most, bounded := c.Capacity[claim.Name]; bounded {
+			out = append(out, graph.Claim{Name: claim.Name, Amount: min(claim.Amount, most)})
+		}
+	}
+	return out
+}
+
 // ranks order steps: first what others wait for through matrices and gates, then
-// images, then checks, so that trials end early instead of all at once, then runs
-// in turns.
+// images and assets, then checks, so that trials end early instead of all at once,
+// then runs in turns.
 type ranks struct {
 	depth map[*engine.Matrix]int
 	deep  int

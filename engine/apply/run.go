@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -46,7 +45,7 @@ const exitKilled = 128 + 9
 
 // run lets an agent work on a case once, and stores what came of it, whatever it
 // was: what an agent has spent must not be lost.
-func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
+func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) graph.Report {
 	t := first(s.Trials)
 	if err := r.Store.Room(leastRoom); err != nil {
 		return r.note(string(s.ID), hostFailure(err)) // before an agent works for nothing
@@ -57,7 +56,8 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep) graph.Report {
 	}
 	defer func() { _ = draft.Discard() }() // what stays is removed with the lock
 	a := &engine.Attempt{Trial: t.ID, Key: s.Key, Seed: t.Seed, Version: r.Version, Origin: r.Origin, Image: r.imageID(s.Image), Began: time.Now().UTC()}
-	w := &worker{runner: r, trial: t, attempt: a, dir: draft.Dir}
+	w := &worker{runner: r, step: s, trial: t, attempt: a, dir: draft.Dir, gpus: gpus}
+	w.volumes, a.Assets = r.provided(t)
 	err = w.work(ctx)
 	if err != nil {
 		a.Outcome = failure(ctx, err)
@@ -115,20 +115,33 @@ func hostFailure(err error) engine.Outcome {
 // A worker makes one attempt.
 type worker struct {
 	*runner
+	step    *engine.RunStep
 	trial   *engine.Trial
 	attempt *engine.Attempt
-	dir     string // of the draft
+	dir     string   // of the draft
+	gpus    []string // ids of those that the trial has
+	reach   *reach
+	volumes []sandbox.Volume
 }
 
 // work takes an attempt through its phases. An error is the world's fault; what
 // the agent did, whatever it was, is in the attempt.
-func (w *worker) work(ctx context.Context) error {
+func (w *worker) work(ctx context.Context) (err error) {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
-	if err != nil {
+	if w.reach, err = w.openReach(); err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, w.reach.close()) }()
+	box, err := w.Driver.Start(ctx, sandbox.Spec{
+		Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files,
+		Volumes: w.volumes, Services: w.services(), GPUs: w.gpus, Serve: w.reach.handler(),
+		Compare: c.Snapshot == engine.SnapshotFilesystem,
+	})
+	if err != nil {
+		return errors.Join(err, w.keepLog(err))
+	}
 	defer box.Close()
+	defer func() { err = errors.Join(err, w.keepServices(box.Services())) }()
 	if w.attempt.Origin.Agent, err = w.agents.of(ctx, w); err != nil {
 		return err
 	}
@@ -136,6 +149,9 @@ func (w *worker) work(ctx context.Context) error {
 		if done, err := w.setup(ctx, box); !done || err != nil {
 			return err
 		}
+	}
+	if err := serving(box.Services()); err != nil {
+		return err
 	}
 	if err := w.agent(ctx, box); err != nil || w.attempt.Outcome.Status != engine.StatusInvalid {
 		return err
@@ -185,12 +201,17 @@ func (w *worker) files(out io.Writer) error {
 	return files.Close()
 }
 
+func homeOf(user engine.User) string {
+	if user == engine.Root {
+		return "/root"
+	}
+	return homeDir
+}
+
 func (w *worker) env() map[string]string {
 	c := w.trial.Case
-	env := map[string]string{"HOME": homeDir}
-	if c.Sandbox.User == engine.Root {
-		env["HOME"] = "/root"
-	}
+	env := map[string]string{"HOME": homeOf(c.Sandbox.User)}
+	maps.Copy(env, w.reach.env())
 	maps.Copy(env, c.Sandbox.Env)
 	env["BENCH_CASE"] = c.Name
 	env["BENCH_PROMPT_FILE"] = engine.PromptFile
@@ -282,7 +303,7 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 // has been. The latter is no failure of the agent, but a mistake in its block.
 func (w *worker) commandExists(ctx context.Context, command string) error {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Volumes: w.volumes})
 	if err != nil {
 		return err
 	}
@@ -363,7 +384,7 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 			pipe.CloseWithError(err)
 			copied <- err
 		}()
-		if err = box.CopyOut(ctx, dir, pipe); errors.Is(err, fs.ErrNotExist) { // the agent has removed it: it left nothing
+		if err = box.CopyOut(ctx, dir, pipe); errors.Is(err, sandbox.ErrNoDirectory) { // the agent has removed it: it left nothing
 			err = tar.NewWriter(pipe).Close()
 		}
 	}()
@@ -409,8 +430,8 @@ func (w *worker) keeps(ctx context.Context, box sandbox.Sandbox) (dir string, cl
 	for _, m := range c.Sandbox.Mounts {
 		mounts = append(mounts, m.Target)
 	}
-	for _, a := range c.Assets {
-		mounts = append(mounts, a.Target)
+	for _, v := range w.volumes {
+		mounts = append(mounts, v.Target)
 	}
 	changes := snapshot.NewChanges(snapshot.DefaultLimits, c.Sandbox.Workdir, mounts...)
 	err = box.Changes(ctx, func(ch sandbox.Change) error { return changes.Add(ch.Path, ch.Deleted) })

@@ -16,7 +16,7 @@ import (
 //	matrix:M  what its trials came to; done if it is complete
 //	gate:G    the judgement over matrices; done if it passed
 //
-//	image ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
+//	image, asset ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
 const (
 	startPrefix  = "start:"
 	matrixPrefix = "matrix:"
@@ -36,8 +36,17 @@ func (r *runner) config() graph.Config {
 	return r.control(c)
 }
 
+// isInput reports whether a step makes what trials need, whose work they share.
+func isInput(s engine.Step) bool {
+	switch s.(type) {
+	case *engine.ImageStep, *engine.AssetStep:
+		return true
+	}
+	return false
+}
+
 // trialsByStep lists the trials that steps work for, less those that have a
-// verdict: for an image, all that need it, or an image that is laid over it.
+// verdict: for an image or an asset, all that need it, or need what is made of it.
 func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 	out := map[engine.StepID][]*engine.Trial{}
 	for _, s := range slices.Backward(r.plan.Steps) {
@@ -48,10 +57,10 @@ func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 			out[s.ID] = slices.DeleteFunc(slices.Clone(s.Trials), reused)
 		}
 		if _, ok := s.(*engine.CheckStep); ok && r.steps[string(s.Needs()[0])] != nil {
-			continue // its run brings the trials to the image
+			continue // its run brings the trials to what both need
 		}
 		for _, need := range s.Needs() {
-			if _, ok := r.steps[string(need)].(*engine.ImageStep); ok {
+			if isInput(r.steps[string(need)]) {
 				out[need] = append(out[need], out[s.StepID()]...)
 			}
 		}
@@ -73,12 +82,19 @@ func (r *runner) vertex(c *graph.Config, k *ranks, s engine.Step, trials []*engi
 	case *engine.ImageStep:
 		v.Takes, v.Rank = []graph.Claim{{Name: resourceBuild, Amount: 1}}, k.of(rankImage, trials)
 		return v
+	case *engine.AssetStep:
+		v.Takes, v.Rank = []graph.Claim{{Name: resourceBuild, Amount: 1}}, k.of(rankImage, trials)
+		if s.Variant == engine.VariantMini {
+			box := s.Case.Sandbox
+			v.Takes = append(v.Takes, machineClaims(c, box.CPUs, box.Memory, box.PIDs)...)
+		}
+		return v
 	case *engine.RunStep:
-		v.Takes, v.Rank = claims(c, s.Trials), k.of(rankRun, trials)
+		v.Takes, v.Rank = claims(c, true, s.Trials), k.of(rankRun, trials)
 		r.asks(c, &v, k, trials)
 		r.waits(&v, trials)
 	case *engine.CheckStep:
-		v.Takes, v.Rank, v.Counts = claims(c, s.Trials), k.of(rankCheck, trials), true
+		v.Takes, v.Rank, v.Counts = claims(c, false, s.Trials), k.of(rankCheck, trials), true
 		v.Tail = r.steps[string(s.Run)] != nil
 		if r.steps[string(s.Run)] == nil {
 			r.waits(&v, trials)

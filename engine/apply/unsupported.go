@@ -88,14 +88,7 @@ func (u *unsupported) inCase(c *engine.Case) {
 	if !u.first(c) {
 		return
 	}
-	for _, a := range c.Assets {
-		u.unless(false, a.Pos, fmt.Sprintf("asset %q of case %s cannot be provided yet", a.Name, c.Name), "cases with assets, but does not fetch them. "+leaveCase(c))
-	}
 	u.unless(len(c.Artifacts) == 0, c.Pos, fmt.Sprintf("artifacts of case %s cannot be kept yet", c.Name), "cases with artifacts, but keeps none. Remove the argument.")
-}
-
-func leaveCase(c *engine.Case) string {
-	return fmt.Sprintf("Leave the case out with --case '!%s'.", c.Name)
 }
 
 func (u *unsupported) sandbox(s *engine.Sandbox) {
@@ -105,13 +98,7 @@ func (u *unsupported) sandbox(s *engine.Sandbox) {
 	no := func(fine bool, at engine.Pos, what, detail string) {
 		u.unless(fine, at, fmt.Sprintf("sandbox %q cannot %s yet", s.Name, what), detail)
 	}
-	no(s.Network != engine.NetworkOpen, s.Pos, "have an open network", "sandboxes with an open network, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
-	no(len(s.Allow) == 0, s.Pos, "reach other hosts", "sandboxes with allow_hosts, but gives them no network. Remove the argument, or leave out the cases that use the sandbox.")
-	no(s.GPUs == 0, s.Pos, "have GPUs", "sandboxes with GPUs, but gives them none. Remove the argument, or leave out the cases that use the sandbox.")
 	for _, m := range s.Mounts {
 		no(false, m.Pos, "mount "+m.Source, "sandboxes with mounts, but mounts nothing. Put the files into the image, or leave out the cases that use the sandbox.")
-	}
-	for _, v := range s.Services {
-		no(false, v.Pos, fmt.Sprintf("have service %q", v.Name), "sandboxes with services, but starts none. Leave out the cases that use the sandbox.")
 	}
 }

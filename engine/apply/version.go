@@ -57,7 +57,7 @@ func (v *versions) of(ctx context.Context, w *worker) (string, error) {
 
 func (w *worker) askVersion(ctx context.Context) (string, error) {
 	c := w.trial.Case
-	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files})
+	box, err := w.Driver.Start(ctx, sandbox.Spec{Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files, Volumes: w.volumes})
 	if err != nil {
 		return "", err
 	}

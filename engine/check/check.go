@@ -10,6 +10,7 @@
 //	                  it belongs to the user that the agent was
 //	/check            the files of the check, for root alone
 //	/bench/result     where the check may leave a score and metrics; for root alone
+//	the assets        as the agent had them, which nobody can change
 //
 // Where the case says so, what is graded is the whole file system, and not just the
 // workspace: then the image has been changed as the agent changed it, and the
@@ -30,7 +31,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"math"
 	"path"
@@ -50,9 +50,11 @@ type Input struct {
 	Trial    *engine.Trial
 	Key      engine.Key
 	Image    string                        // id of the pristine image
+	Volumes  []sandbox.Volume              // assets, as the agent had them
 	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of what the case says is graded
 	Version  engine.Version
 	Origin   engine.Origin
+	GPUs     []string // ids of those that the sandbox has
 }
 
 // Places in a grading sandbox.
@@ -160,7 +162,8 @@ func (r *runner) start(ctx context.Context, open func() (io.ReadCloser, error)) 
 		}
 	}
 	return r.driver.Start(ctx, sandbox.Spec{
-		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), Over: over, Remove: remove,
+		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), GPUs: r.in.GPUs, Volumes: r.in.Volumes,
+		Over: over, Remove: remove,
 		Files: func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			workspace := snapshot.Place{Dir: c.Sandbox.Workdir, Owner: c.Sandbox.User}
@@ -294,7 +297,7 @@ func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *e
 	var archive bytes.Buffer
 	limited := &limitedWriter{&archive, 4 * resultLimit}
 	switch err := box.CopyOut(ctx, resultDir, limited); {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, sandbox.ErrNoDirectory):
 		return broken("removed %s, which is for a score and metrics", resultDir)
 	case err != nil:
 		return err

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"testing"
 	"time"
@@ -282,7 +281,7 @@ type resultBox struct {
 
 func (b resultBox) CopyOut(_ context.Context, dir string, w io.Writer) error {
 	if b.driver.gone {
-		return fmt.Errorf("copying %s: %w", dir, fs.ErrNotExist)
+		return fmt.Errorf("copying %s: %w", dir, sandbox.ErrNoDirectory)
 	}
 	out := tar.NewWriter(w)
 	for _, l := range b.driver.left {

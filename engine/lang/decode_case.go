@@ -2,7 +2,6 @@ package lang
 
 import (
 	"fmt"
-	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -109,9 +108,7 @@ func (b *body) caseBody(name, dir string) *engine.Case {
 	if v, ok := b.choice("snapshot", string(engine.SnapshotWorkspace), string(engine.SnapshotFilesystem)); ok {
 		c.Snapshot = engine.Snapshot(v)
 	}
-	for _, a := range b.named("asset") {
-		c.Assets = append(c.Assets, a.asset())
-	}
+	b.assets(c, &hidden)
 	c.Artifacts = b.globs("artifacts")
 	c.Limits = b.limits()
 	if !b.has("solution") {
@@ -141,7 +138,10 @@ func onlyExistence(command []string) bool {
 // script decodes the command and files of a setup, check or solution. Its files
 // are added to those that the agent must not see.
 func (b *body) script(what string, hidden *[]hiddenFiles) engine.Script {
-	out := engine.Script{Command: b.command("command")}
+	return engine.Script{Command: b.command("command"), Files: b.scriptFiles(what, hidden)}
+}
+
+func (b *body) scriptFiles(what string, hidden *[]hiddenFiles) *engine.Tree {
 	var trees []*engine.Tree
 	for _, p := range b.paths("files") {
 		if t := b.tree(p.path, p.rng); t != nil {
@@ -150,32 +150,14 @@ func (b *body) script(what string, hidden *[]hiddenFiles) engine.Script {
 		}
 	}
 	if len(trees) == 0 {
-		return out
+		return nil
 	}
 	merged, err := digest.Merge(trees...)
 	if err != nil {
 		b.errorAt(b.place("files"), "V03", "two files of the same name", "All files of a script lie in one directory, and %v. Rename one of the two.", err)
-		return out
+		return nil
 	}
-	out.Files = merged
-	return out
-}
-
-// asset reads data that a case needs.
-func (b *body) asset() *engine.Asset {
-	out := &engine.Asset{Name: b.label, Target: b.target("target"), Fixture: b.command("fixture"), Pos: pos(b.rng)}
-	if v, ok := b.str("url"); ok {
-		out.URL = v
-		if u, err := url.Parse(v); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-			b.errorAt(b.place("url"), "V09", "unusable url", "Write an address that begins with https:// and has no password in it.")
-		}
-	}
-	if v, ok := b.str("sha256"); ok {
-		if err := out.SHA256.UnmarshalText([]byte(strings.ToLower(v))); err != nil || v == "" {
-			b.errorAt(b.place("sha256"), "V09", "unusable sha256", "Write the sum of the file, 64 hexadecimal digits, as sha256sum prints it.")
-		}
-	}
-	return out
+	return merged
 }
 
 // globs reads patterns of paths in a sandbox.
@@ -369,6 +351,11 @@ func scripts(c *engine.Case) []script {
 	}
 	if c.Solution != nil {
 		out = append(out, script{"solution", c.Solution.Files})
+	}
+	for _, a := range c.Assets {
+		if a.Fixture != nil {
+			out = append(out, script{fmt.Sprintf("fixture of asset %q", a.Name), a.Fixture.Files})
+		}
 	}
 	return out
 }

@@ -2,8 +2,10 @@ package lang
 
 import (
 	"fmt"
+	"net/netip"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +41,7 @@ func (s *scope) sandbox(name string) *engine.Sandbox {
 		out.GPUs = int(v)
 	}
 	out.Platform = b.platform()
+	out.Runtime = b.runtime()
 	b.network(out)
 	out.Env = b.env("env")
 	if v, ok := b.str("user"); ok {
@@ -75,6 +78,18 @@ func (b *body) platform() string {
 	return v
 }
 
+var runtimeForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// runtime reads the name of a runtime. Which ones there are, the engine says when
+// apply starts.
+func (b *body) runtime() string {
+	v, ok := b.str("runtime")
+	if ok && !runtimeForm.MatchString(v) {
+		b.errorAt(b.place("runtime"), "V09", fmt.Sprintf("unusable runtime %q", v), "Write the name of a runtime of the engine, such as \"runsc\".")
+	}
+	return v
+}
+
 // network reads what the sandbox can reach.
 func (b *body) network(out *engine.Sandbox) {
 	v, ok := b.choice("network", string(engine.NetworkNone), string(engine.NetworkGateway), string(engine.NetworkOpen))
@@ -89,11 +104,17 @@ func (b *body) network(out *engine.Sandbox) {
 		b.errorAt(b.attrs["allow_hosts"].NameRange, "V07", "allow_hosts has no use here", "It opens the network \"gateway\" for some hosts, and this network is %q. Remove one of the two.", out.Network)
 	}
 	for i, h := range hosts {
-		if h == "" || strings.ContainsAny(h, "/:@ \t") {
-			b.errorAt(b.item("allow_hosts", i), "V09", fmt.Sprintf("unusable host %q", h), "Write a name such as \"example.org\", without a scheme, port or path.")
+		if !isHostName(h) {
+			b.errorAt(b.item("allow_hosts", i), "V09", fmt.Sprintf("unusable host %q", h), "Write a name such as \"example.org\" in ASCII, without a scheme, port, path or wildcard. An address is no name.")
 		}
 	}
 	out.Allow = hosts
+}
+
+// isHostName reports whether a host can be asked for by a name.
+func isHostName(h string) bool {
+	_, err := netip.ParseAddr(h)
+	return err != nil && h != "" && !strings.ContainsFunc(h, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune("/:@*?[]", r) })
 }
 
 // mounts reads directories of the host that the sandbox shows, each at a place
@@ -176,7 +197,7 @@ func (b *body) imageRef() string {
 // reservedDir reports whether nothing may be put at an absolute path.
 func reservedDir(p string) bool {
 	first, _, _ := strings.Cut(p[1:], "/")
-	return slices.Contains([]string{"bench", "bin", "boot", "check", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "setup", "solution", "sys", "usr"}, first)
+	return slices.Contains([]string{".bench", "bench", "bin", "boot", "check", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "setup", "solution", "sys", "usr"}, first)
 }
 
 func parseUser(s string) (engine.User, bool) {

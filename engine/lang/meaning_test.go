@@ -125,7 +125,7 @@ report "json" {
 	m := &engine.Matrix{
 		Name: "m", Cases: []*engine.Case{c}, Agents: agents, Models: []*engine.Model{models[1], models[0]}, Trials: 1, Reuse: true,
 		Retry: engine.Retry{
-			Attempts: 2, On: []engine.Reason{engine.ReasonImage, engine.ReasonSandbox, engine.ReasonProvider, engine.ReasonHost},
+			Attempts: 2, On: []engine.Reason{engine.ReasonImage, engine.ReasonAsset, engine.ReasonSandbox, engine.ReasonProvider, engine.ReasonHost},
 			Backoff: 5 * time.Second, MaxBackoff: 2 * time.Minute,
 		},
 		Include: []*engine.Include{{Cases: []*engine.Case{c}, Agents: agents[1:2], Trials: 1}},
@@ -251,6 +251,7 @@ sandbox "base" {
 
 sandbox "box" {
   platform = "linux/amd64"
+  runtime  = "runsc"
   cpus     = 0.5
   memory   = sandbox.base.memory
   pids     = 64
@@ -458,7 +459,7 @@ report "markdown" {
 	check(t, "image", []any{"image", "Dockerfile", map[string]string{"BASE": "debian:trixie-slim"}, "last"},
 		[]any{box.Image.Build.Context.Path, box.Image.Build.Dockerfile, box.Image.Build.Args, box.Image.Build.Target})
 	check(t, "sandbox", &engine.Sandbox{
-		Name: "box", Image: box.Image, CPUs: 0.5, Memory: 3 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64", Network: engine.NetworkGateway, Allow: []string{"api.test"},
+		Name: "box", Image: box.Image, CPUs: 0.5, Memory: 3 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64", Runtime: "runsc", Network: engine.NetworkGateway, Allow: []string{"api.test"},
 		Env: map[string]string{"A": "debian:trixie-slim 3GiB"}, User: engine.User{UID: 1001, GID: 1002}, Workdir: "/home/agent", Lock: "gpu",
 		Mounts: []*engine.Mount{{Source: "data", Target: "/data", ReadOnly: true}, {Source: "/srv/elsewhere", Outside: true, Target: "/elsewhere"}},
 		Services: []*engine.Service{{
@@ -480,7 +481,7 @@ report "markdown" {
 		Name: "group/c", Description: "a case", Prompt: "Do it.\n", Tags: []string{"a", "b"}, Snapshot: engine.SnapshotFilesystem, Protect: []string{"a"},
 		Artifacts: []string{"/tmp/*.log"}, Solution: &engine.Script{Command: []string{"solve"}}, Files: []string{"s.hcl"},
 		Checks: []*engine.Check{{Name: "k", Script: engine.Script{Command: []string{"k"}}, Timeout: 3 * time.Minute, Weight: 2, Env: map[string]string{"LEVEL": "3"}}},
-		Assets: []*engine.Asset{{Name: "weights", URL: "https://example.org/w.bin", SHA256: sum, Target: "/weights/w.bin", Fixture: []string{"make"}}},
+		Assets: []*engine.Asset{{Name: "weights", URL: "https://example.org/w.bin", SHA256: sum, Target: "/weights/w.bin", Fixture: &engine.Script{Command: []string{"make"}}}},
 		Limits: engine.Limits{WallClock: 10 * time.Minute, Tokens: 11, Cost: 12, Turns: 13},
 	}, c)
 

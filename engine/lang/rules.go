@@ -16,7 +16,7 @@ var rules = []rule{
 	{"V04", "error", "Names are made of lower-case letters, digits, underscores and hyphens, and begin with a letter; each directory of the path of a case is such a name, and tags may begin with a digit."},
 	{"V05", "error", "Every name that is used is declared, and is of the kind that is wanted."},
 	{"V06", "error", "Nothing waits for itself: no local, matrix or gate, by whatever way."},
-	{"V07", "error", "Of arguments that exclude each other exactly one is given: image or build, command or builtin, env or file, trials or seeds."},
+	{"V07", "error", "Of arguments that exclude each other exactly one is given: image or build, command or builtin, env or file, trials or seeds. An asset has a url with its sha256, a fixture, or both."},
 	{"V08", "error", "A name is used only where its value is known by then."},
 	{"V09", "error", "A value is of the type that is wanted, and in its range."},
 	{"V10", "error", "What selects something selects something, and nothing twice."},
@@ -27,7 +27,7 @@ var rules = []rule{
 	{"V15", "error", "Where cost is bounded or judged, the prices of all models involved are known."},
 	{"V16", "error", "What a sandbox asks for, this machine has. Only apply and plan look."},
 	{"V17", "error", "Files and directories that are named exist."},
-	{"V18", "error", "What an agent must not see lies in nothing that it sees: files of checks and solutions are in no workspace, build context or mount."},
+	{"V18", "error", "What an agent must not see lies in nothing that it sees: files of checks, solutions and fixtures are in no workspace, build context or mount."},
 	{"V19", "error, warning", "A key is only where a provider uses it; nothing sensitive is shown; no `env` sets what bench sets. A text that looks like a key is a warning."},
 	{"V20", "error, warning", "A gate reads at least one result. One that reads a rate of a matrix with `fail_fast` is a warning: it will nearly always be inconclusive."},
 	{"V21", "note", "A matrix that others need should not end early, through its budget or `max_errors`."},
@@ -35,4 +35,5 @@ var rules = []rule{
 	{"V23", "error", "Every report goes to a file of its own, and to none that is read."},
 	{"V24", "warning", "What the suite file itself declares is used."},
 	{"V25", "error", "What a suite needs beyond its sandboxes is allowed with `--allow`. Only apply looks."},
+	{"V26", "error", "With `--assets mini`, every asset that is needed has a fixture. Only apply and plan look."},
 }

@@ -100,7 +100,7 @@ func limitAttrs(p phase) []attr {
 
 var retrySpec = &spec{kind: "retry", doc: "Makes errored attempts again, each in a fresh sandbox. Verdicts are never retried. What the block of a matrix does not say is as the suite says.", attrs: []attr{
 	{name: "attempts", kind: kNumber, def: "2", doc: "The first one included."},
-	{name: "on", kind: kStrings, def: "all four", doc: "Which reasons of errored: `\"image\"`, `\"sandbox\"`, `\"provider\"`, `\"host\"`. The others would only come to the same."},
+	{name: "on", kind: kStrings, def: "all five", doc: "Which reasons of errored: `\"image\"`, `\"asset\"`, `\"sandbox\"`, `\"provider\"`, `\"host\"`. The others would only come to the same."},
 	{name: "backoff", kind: kDuration, def: "`\"5s\"`", doc: "Wait before the second attempt; it doubles with each, with some jitter."},
 	{name: "max_backoff", kind: kDuration, def: "`\"2m\"`", doc: "The longest wait."},
 }}
@@ -159,12 +159,13 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in. Exactly one of `image` and `build` is given.", example: exampleSandbox, attrs: []attr{
 	{name: "image", kind: kString, doc: "Tag or digest of an image. `bench lock` pins tags."},
 	{name: "platform", kind: kString, def: "that of the engine", doc: "Such as `\"linux/amd64\"`."},
+	{name: "runtime", kind: kString, def: "that of the engine", doc: "What runs the containers of the agent and of the checks: a runtime that the engine has, such as `\"runsc\"`. Services have the engine's own. The threads of gVisor itself count as `pids`: leave it hundreds."},
 	{name: "cpus", kind: kNumber, def: "1", doc: "Cores of the machine, in parts of one if need be."},
 	{name: "memory", kind: kSize, def: "`\"2GiB\"`", doc: "Swap included."},
 	{name: "pids", kind: kNumber, def: "512", doc: "Processes and threads."},
-	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices."},
-	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, and needs `--allow net.open`."},
-	{name: "allow_hosts", kind: kStrings, doc: "Names that can be reached, with the network gateway."},
+	{name: "gpus", kind: kNumber, def: "0", doc: "Whole devices, which no other trial has meanwhile. Checks have as many. Which there are, `BENCH_GPUS` or `nvidia-smi` says."},
+	{name: "network", kind: kString, def: "`\"gateway\"`", doc: "`\"none\"` is nothing; `\"gateway\"` is the model of the trial and the hosts of `allow_hosts`; `\"open\"` is everything, the host included; it needs `--allow net.open`, and plans and reports call the trial weak. Checks have no network."},
+	{name: "allow_hosts", kind: kStrings, doc: "Names of hosts that can be reached at ports 80 and 443, with the network gateway: by programs that heed `HTTP_PROXY` and `HTTPS_PROXY`, which are set. What else is served at the address of a host can be reached as well. The requests of a trial are in its `egress.log`."},
 	{name: "env", kind: kMap, doc: "Environment variables. Names that begin with `BENCH_` are taken."},
 	{name: "user", kind: kString, def: "`\"1000\"`", doc: "Whom the agent runs as, by number, or `\"root\"`."},
 	{name: "workdir", kind: kString, def: "`\"/workspace\"`", doc: "Where the workspace lies."},
@@ -178,13 +179,13 @@ var sandboxSpec = &spec{kind: "sandbox", label: "name", doc: "A place to run in.
 		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox."},
 		{name: "read_only", kind: kBool, def: "true", doc: "False lets the agent write."},
 	}},
-	{kind: "service", label: "alias", many: true, doc: "Runs beside each trial, on its network, under its alias.", attrs: []attr{
+	{kind: "service", label: "alias", many: true, doc: "Runs beside the agent, one for each trial, in a container of its own that the sandbox reaches under the alias. Their network has nothing else on it: neither the host nor the internet. What a service prints is kept as `service-ALIAS.log`. Checks have no services. One that is not ready in time is errored(sandbox); from the start of the agent on, only the agent can reach it: if it ends then, the verdict stands, and the attempt records it. Its main process is not process 1.", attrs: []attr{
 		{name: "image", kind: kString, required: true, doc: "Tag or digest."},
 		{name: "env", kind: kMap, doc: "Environment variables."},
-		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs."},
+		{name: "command", kind: kCommand, def: "that of the image", doc: "What runs, or what the entrypoint of the image gets, if it has one."},
 		{name: "memory", kind: kSize, def: "that of the sandbox", doc: "Swap included."},
-	}, blocks: []*spec{{kind: "ready", doc: "When it can be used.", attrs: []attr{
-		{name: "command", kind: kCommand, required: true, doc: "Run in the service until it succeeds."},
+	}, blocks: []*spec{{kind: "ready", doc: "When it can be used. Without it, as soon as it has started.", attrs: []attr{
+		{name: "command", kind: kCommand, required: true, doc: "Run in the container of the service, as the user of its image, until it succeeds."},
 		{name: "timeout", kind: kDuration, def: "`\"1m\"`", doc: "For all tries together."},
 	}}}},
 	{kind: "timeouts", doc: "Bounds the work of bench around a trial. Exceeding one is errored, never failed.", attrs: []attr{
@@ -213,11 +214,12 @@ var caseSpec = &spec{kind: "case", label: "name", doc: "One task: a prompt, a wo
 		attr{name: "env", kind: kMap, doc: "Environment variables."},
 	)},
 	{kind: "solution", doc: "What the agent `oracle` runs, and what proves that the case can be solved.", attrs: scriptAttrs},
-	{kind: "asset", label: "name", many: true, doc: "Data or weights, fetched once on the host and put into the sandbox read-only.", attrs: []attr{
-		{name: "url", kind: kString, required: true, doc: "Where it comes from: https."},
-		{name: "sha256", kind: kString, required: true, doc: "What it must be: 64 hexadecimal digits."},
-		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox."},
-		{name: "fixture", kind: kCommand, doc: "Makes the small stand-in for machines that are offline. Which of the two was used is part of every result."},
+	{kind: "asset", label: "name", many: true, doc: "Data or weights: a file that is fetched once on the host, or a small stand-in that a fixture makes. Agents and checks find it at `target`, and not even root can change it. `--assets full`, or nothing, uses the file of every asset that has a `url`; `--assets mini` uses stand-ins alone, and refuses cases without. Which of the two it was never depends on what can be reached, and is part of every key and report.", attrs: []attr{
+		{name: "url", kind: kString, doc: "Where the file is: https. It is used as it is; no archive is unpacked. Without a url, the stand-in is used always."},
+		{name: "sha256", kind: kString, doc: "What the file must be: 64 hexadecimal digits. Needed with a url."},
+		{name: "target", kind: kString, required: true, doc: "Absolute path in the sandbox, such as `\"/assets/cifar.tar.gz\"`. The directory around it shows assets and nothing else."},
+		{name: "fixture", kind: kCommand, doc: "Makes the stand-in, once for each image: it writes a file or a directory to the path that `BENCH_ASSET` names. It runs in a sandbox of its own, of the image of the case and without a network, as the user of the agent, in the directory of its `files`, for as long as a setup may take."},
+		{name: "files", kind: kPaths, doc: "What the fixture needs. The agent never sees it."},
 	}},
 	limitsSpec,
 }}

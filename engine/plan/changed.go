@@ -95,6 +95,11 @@ func treesOf(c *engine.Case) []*engine.Tree {
 	for _, check := range c.Checks {
 		trees = append(trees, check.Script.Files)
 	}
+	for _, a := range c.Assets {
+		if a.Fixture != nil {
+			trees = append(trees, a.Fixture.Files)
+		}
+	}
 	images := []engine.Image{c.Sandbox.Image}
 	for _, s := range c.Sandbox.Services {
 		images = append(images, s.Image)

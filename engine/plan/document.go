@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"math"
@@ -34,6 +35,7 @@ type Document struct {
 	Powers    []string
 	Matrices  []MatrixOf // in the order of the suite
 	Images    []ImageOf
+	Assets    []AssetOf
 	WorstCase WorstOf
 	Expected  ExpectedOf
 	Trials    []TrialOf // in the order of the plan
@@ -45,6 +47,7 @@ type Document struct {
 // Protocols are the versions of what steps do, as they stand in keys.
 type Protocols struct {
 	Image string `json:"image"`
+	Asset string `json:"asset"`
 	Run   string `json:"run"`
 	Check string `json:"check"`
 }
@@ -81,6 +84,18 @@ type ImageOf struct {
 	Key   engine.Digest `json:"key"`
 	Base  engine.StepID `json:"base,omitempty"`
 	Agent string        `json:"agent,omitempty"`
+
+	Service string `json:"service,omitempty"`
+}
+
+// AssetOf is an asset that is fetched, or made.
+type AssetOf struct {
+	ID      engine.StepID  `json:"id"`
+	Key     engine.Digest  `json:"key"`
+	Variant engine.Variant `json:"variant"`
+	URL     string         `json:"url,omitempty"`   // with full
+	Sum     engine.Digest  `json:"sha256,omitzero"` // with full
+	Image   engine.StepID  `json:"image,omitempty"` // with mini
 }
 
 // TrialOf is what is done for a trial, and by which keys that was decided.
@@ -89,6 +104,7 @@ type TrialOf struct {
 	Sign    Word            `json:"sign"`
 	Work    Work            `json:"work"`
 	Seed    uint64          `json:"seed"`
+	Assets  engine.Variant  `json:"assets,omitempty"`
 	Run     engine.Digest   `json:"run_key"`
 	Check   engine.Digest   `json:"check_key"`
 	Limits  LimitsOf        `json:"limits"`
@@ -153,7 +169,7 @@ type Inputs struct {
 func NewDocument(p *engine.Plan, in Inputs, v engine.Version) *Document {
 	d := &Document{
 		Version:   v,
-		Protocols: Protocols{imageProtocol, runProtocol, checkProtocol},
+		Protocols: Protocols{imageProtocol, assetProtocol, runProtocol, checkProtocol},
 		Suite:     SuiteOf{p.Suite.Name, in.File},
 		Options:   in.Options.listed(),
 		Variables: []VariableOf{},
@@ -161,6 +177,7 @@ func NewDocument(p *engine.Plan, in Inputs, v engine.Version) *Document {
 		Powers:    Powers(p),
 		Matrices:  matricesOf(p),
 		Images:    []ImageOf{},
+		Assets:    []AssetOf{},
 		WorstCase: worstOf(WorstCase(p)),
 		Expected:  ExpectedOf{estimateOf(p.Expect.Time), estimateOf(p.Expect.Cost), p.Expect.Samples, p.Expect.Unknown},
 		Trials:    make([]TrialOf, 0, len(p.Trials)),
@@ -176,12 +193,22 @@ func NewDocument(p *engine.Plan, in Inputs, v engine.Version) *Document {
 		d.Variables = append(d.Variables, out)
 	}
 	for _, s := range p.Steps {
-		if i, ok := s.(*engine.ImageStep); ok {
-			out := ImageOf{ID: i.ID, Key: i.Key.Sum, Base: i.Base}
-			if i.Agent != nil {
-				out.Agent = i.Agent.Name
+		switch s := s.(type) {
+		case *engine.ImageStep:
+			out := ImageOf{ID: s.ID, Key: s.Key.Sum, Base: s.Base}
+			if s.Agent != nil {
+				out.Agent = s.Agent.Name
+			}
+			if s.Service != nil {
+				out.Service = s.Service.Name
 			}
 			d.Images = append(d.Images, out)
+		case *engine.AssetStep:
+			out := AssetOf{ID: s.ID, Key: s.Key.Sum, Variant: s.Variant, Image: s.Image}
+			if s.Variant == engine.VariantFull {
+				out.URL, out.Sum = s.Asset.URL, s.Asset.SHA256
+			}
+			d.Assets = append(d.Assets, out)
 		}
 	}
 	for _, t := range p.Trials {
@@ -199,7 +226,7 @@ func trialOf(t *engine.Trial) TrialOf {
 		work = WorkCheck
 	}
 	return TrialOf{
-		ID: t.ID, Sign: words[t.Reuse.Sign], Work: work, Seed: t.Seed, Run: t.Run.Key.Sum, Check: t.Check.Key.Sum,
+		ID: t.ID, Sign: words[t.Reuse.Sign], Work: work, Seed: t.Seed, Assets: t.Assets, Run: t.Run.Key.Sum, Check: t.Check.Key.Sum,
 		Limits:  LimitsOf{t.Limits.WallClock.Seconds(), t.Limits.Tokens, t.Limits.Cost, t.Limits.Turns},
 		Changed: t.Reuse.Changed,
 	}
@@ -249,11 +276,13 @@ func estimateOf(e *engine.Estimate) *EstimateOf {
 }
 
 // listed makes every list of the options one that is written as a list, but for
-// Changed, which may not have been asked for.
+// Changed, which may not have been asked for, and says what is meant without a
+// word.
 func (o Options) listed() Options {
 	for _, list := range o.lists() {
 		*list = append([]string{}, *list...)
 	}
+	o.Assets = cmp.Or(o.Assets, engine.VariantFull)
 	return o
 }
 

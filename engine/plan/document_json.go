@@ -35,7 +35,7 @@ func (d *Document) fields() []field {
 			return nil
 		}),
 		value("version", &d.Version, func(v *engine.Version) error { return given(v.Bench != "") }),
-		value("protocols", &d.Protocols, func(p *Protocols) error { return given(p.Image != "" && p.Run != "" && p.Check != "") }),
+		value("protocols", &d.Protocols, func(p *Protocols) error { return given(p.Image != "" && p.Asset != "" && p.Run != "" && p.Check != "") }),
 		value("suite", &d.Suite, func(s *SuiteOf) error { return given(s.Name != "" && s.File != "") }),
 		value("options", &d.Options, (*Options).check),
 		list("variables", &d.Variables, (*VariableOf).check),
@@ -43,6 +43,7 @@ func (d *Document) fields() []field {
 		list("powers", &d.Powers, func(s *string) error { return given(*s != "") }),
 		list("matrices", &d.Matrices, (*MatrixOf).check),
 		list("images", &d.Images, func(i *ImageOf) error { return given(i.ID != "" && !i.Key.IsZero()) }),
+		list("assets", &d.Assets, (*AssetOf).check),
 		value("worst_case", &d.WorstCase, (*WorstOf).check),
 		value("expected", &d.Expected, (*ExpectedOf).check),
 		list("trials", &d.Trials, (*TrialOf).check),
@@ -251,7 +252,16 @@ func (o *Options) check() error {
 			return given(false)
 		}
 	}
-	return nil
+	if o.Driver != "" && o.Driver != engine.DriverLocal {
+		return fmt.Errorf("there is no driver %q", o.Driver)
+	}
+	return given(o.Assets == engine.VariantFull || o.Assets == engine.VariantMini)
+}
+
+func (a *AssetOf) check() error {
+	full := a.URL != "" && !a.Sum.IsZero() && a.Image == ""
+	mini := a.URL == "" && a.Sum.IsZero() && a.Image != ""
+	return given(a.ID != "" && !a.Key.IsZero() && (a.Variant == engine.VariantFull && full || a.Variant == engine.VariantMini && mini))
 }
 
 // check drops the blanks in a value, too: they mean nothing.
@@ -301,6 +311,9 @@ func (t *TrialOf) check() error {
 	l := t.Limits
 	nameless := func(c engine.Change) bool { return c.Name == "" }
 	if t.Changed != nil && len(t.Changed) == 0 || slices.ContainsFunc(t.Changed, nameless) {
+		return given(false)
+	}
+	if t.Assets != "" && t.Assets != engine.VariantFull && t.Assets != engine.VariantMini {
 		return given(false)
 	}
 	return given(t.ID.N > 0 && t.knownWords() && !t.Run.IsZero() && !t.Check.IsZero() &&

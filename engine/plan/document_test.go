@@ -36,7 +36,7 @@ type project struct {
 
 func newProject(t testing.TB) *project {
 	p := &project{world: newWorld(t), version: bench, files: fstest.MapFS{}}
-	for _, f := range []string{"cases/a/case.hcl", "cases/a/workspace/main.py", "cases/a/workspace/lib/x.py", "cases/a/check.py", "shared/h.py", "cases/a/solve.sh", "docker/Dockerfile", "cases/a/setup/setup", "agents/install.sh", "turns.json", "benchfiles/ci.hcl"} {
+	for _, f := range []string{"cases/a/case.hcl", "cases/a/workspace/main.py", "cases/a/workspace/lib/x.py", "cases/a/check.py", "shared/h.py", "cases/a/solve.sh", "docker/Dockerfile", "cases/a/setup/setup", "cases/a/fixture/make", "agents/install.sh", "turns.json", "benchfiles/ci.hcl"} {
 		p.files[f] = &fstest.MapFile{Data: []byte(f)}
 	}
 	p.matrix.Trials = 3
@@ -81,6 +81,9 @@ func (p *project) read(t testing.TB) {
 	}
 	p.c.Workspace, p.c.Checks[0].Script.Files, p.c.Solution.Files = dir("cases/a/workspace"), merged, file("cases/a/solve.sh")
 	p.c.Setup.Files = dir("cases/a/setup")
+	for _, a := range p.c.Assets {
+		a.Fixture.Files = dir("cases/a/fixture")
+	}
 	p.box.Image.Build.Context, p.a.Layer.Context, p.provider.Script = dir("docker"), file("agents/install.sh"), file("turns.json")
 	p.suite.Sources = nil
 	for _, name := range []string{"benchfiles/ci.hcl", "cases/a/case.hcl"} {
@@ -165,7 +168,7 @@ func TestDocumentFiles(t *testing.T) {
 			t.Errorf("%s: the sum is not that of what is in it", f.Path)
 		}
 	}
-	want := []string{"agents/install.sh", "benchfiles/ci.hcl", "cases/a/case.hcl", "cases/a/check.py", "cases/a/setup/setup", "cases/a/solve.sh", "cases/a/workspace/lib/x.py", "cases/a/workspace/link", "cases/a/workspace/main.py", "docker/Dockerfile", "shared/h.py", "turns.json"}
+	want := []string{"agents/install.sh", "benchfiles/ci.hcl", "cases/a/case.hcl", "cases/a/check.py", "cases/a/fixture/make", "cases/a/setup/setup", "cases/a/solve.sh", "cases/a/workspace/lib/x.py", "cases/a/workspace/link", "cases/a/workspace/main.py", "docker/Dockerfile", "shared/h.py", "turns.json"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -263,6 +266,12 @@ func TestWrongDocumentsAreRefused(t *testing.T) {
 		{"negative count", func(d map[string]any) { first(d, "matrices")["left"] = -1 }, "matrices: entry 1", true},
 		{"same matrix twice", func(d map[string]any) { l := d["matrices"].([]any); d["matrices"] = append(l, l[0]) }, "matrix m is there twice", false},
 		{"image without a key", func(d map[string]any) { delete(first(d, "images"), "key") }, "images: entry 1", true},
+		{"asset without a key", func(d map[string]any) { delete(first(d, "assets"), "key") }, "assets: entry 1", true},
+		{"asset of no variant", func(d map[string]any) { first(d, "assets")["variant"] = "medium" }, "assets: entry 1", true},
+		{"file that nobody is sure of", func(d map[string]any) { delete(first(d, "assets"), "sha256") }, "assets: entry 1", true},
+		{"stand-in that is fetched", func(d map[string]any) { first(d, "assets")["variant"] = "mini" }, "assets: entry 1", true},
+		{"unknown variant of a trial", func(d map[string]any) { first(d, "trials")["assets"] = "medium" }, "trials: entry 1", true},
+		{"unknown variant of the options", func(d map[string]any) { d["options"].(map[string]any)["assets"] = "" }, "options", true},
 		{"negative worst case", func(d map[string]any) { d["worst_case"].(map[string]any)["cost_usd"] = -1 }, "worst_case", true},
 		{"nothing at once", func(d map[string]any) { d["worst_case"].(map[string]any)["at_once"] = 0 }, "worst_case", true},
 		{"negative estimate", func(d map[string]any) { d["expected"].(map[string]any)["agent_seconds"].(map[string]any)["mean"] = -1 }, "expected", true},

@@ -16,6 +16,7 @@ type images struct {
 type place struct {
 	sandbox *engine.Sandbox
 	agent   *engine.Agent
+	service *engine.Service // the image is that of a service of the sandbox
 }
 
 func newImages() *images {
@@ -28,7 +29,7 @@ func (i *images) of(s *engine.Sandbox, a *engine.Agent) *engine.ImageStep {
 	if a != nil && a.Layer == nil {
 		a = nil
 	}
-	at := place{s, a}
+	at := place{sandbox: s, agent: a}
 	if step, ok := i.steps[at]; ok {
 		return step
 	}
@@ -42,6 +43,23 @@ func (i *images) of(s *engine.Sandbox, a *engine.Agent) *engine.ImageStep {
 		step.Base, step.Agent = base.ID, a
 		step.Key = layerKey(a, base.Key.Sum)
 	}
+	return i.add(at, step)
+}
+
+// service gives the image of a service.
+func (i *images) service(s *engine.Sandbox, v *engine.Service) *engine.ImageStep {
+	at := place{sandbox: s, service: v}
+	if step, ok := i.steps[at]; ok {
+		return step
+	}
+	return i.add(at, &engine.ImageStep{
+		ID: engine.StepID("image:" + s.Name + "." + v.Name), Image: v.Image, Sandbox: s, Service: v, Key: imageKey(v.Image, s.Platform),
+	})
+}
+
+// add gives the step that makes the image of a place: this one, or one that makes
+// the same.
+func (i *images) add(at place, step *engine.ImageStep) *engine.ImageStep {
 	if same, ok := i.byKey[step.Key.Sum]; ok {
 		step = same
 	} else {

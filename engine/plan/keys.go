@@ -16,6 +16,7 @@ import (
 // taken for results of the new one.
 const (
 	imageProtocol = "image/2"
+	assetProtocol = "asset/1"
 	runProtocol   = "run/2"
 	checkProtocol = "check/2"
 )
@@ -31,6 +32,8 @@ const none = "none"
 //	case ── agent ── model ── limits, params ── command, env ── seed, trial
 type keys struct {
 	images *images
+	driver engine.Driver
+	assets *assets
 	cases  map[*engine.Case]*engine.Key
 	models map[subject]*engine.Key // down to the model
 	checks map[*engine.Case]*engine.Key
@@ -53,8 +56,8 @@ type layer struct {
 	key   *engine.Key
 }
 
-func newKeys(i *images) *keys {
-	return &keys{images: i, cases: map[*engine.Case]*engine.Key{}, models: map[subject]*engine.Key{}, checks: map[*engine.Case]*engine.Key{}}
+func newKeys(i *images, a *assets, d engine.Driver) *keys {
+	return &keys{images: i, assets: a, driver: d, cases: map[*engine.Case]*engine.Key{}, models: map[subject]*engine.Key{}, checks: map[*engine.Case]*engine.Key{}}
 }
 
 // run: everything that the agent can see or feel.
@@ -170,14 +173,28 @@ func (k *keys) caseKey(c *engine.Case) *engine.Key {
 		AddTree("workspace", c.Workspace).
 		Add("snapshot", string(c.Snapshot))
 	addScript(b, "setup", c.Setup)
-	for _, a := range c.Assets {
-		name := "asset." + a.Name
-		b.Add(name+".url", a.URL).AddSum(name+".sha256", a.SHA256).Add(name+".target", a.Target).Add(name+".fixture", listOrNone(a.Fixture))
+	for i, step := range k.assets.of(c) {
+		addAsset(b, c.Assets[i], step.Variant)
 	}
 	k.addSandbox(b, c.Sandbox)
+	if k.driver != "" {
+		b.Add("sandbox.driver", string(k.driver)) // and with the run's, the key of its check differs as well
+	}
 	key := b.Key()
 	k.cases[c] = &key
 	return &key
+}
+
+// addAsset: what is used of an asset, and where it lies. Where it was fetched from
+// cannot be seen in it, and how a fixture would make another one neither.
+func addAsset(b *digest.KeyBuilder, a *engine.Asset, v engine.Variant) {
+	name := "asset." + a.Name
+	b.Add(name+".variant", string(v)).Add(name+".target", a.Target)
+	if v == engine.VariantFull {
+		b.AddSum(name+".sha256", a.SHA256)
+		return
+	}
+	addScript(b, name+".fixture", a.Fixture)
 }
 
 func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
@@ -191,6 +208,9 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 		Add("sandbox.allow_hosts", listOrNone(s.Allow)).
 		AddJSON("sandbox.user", s.User).
 		Add("sandbox.workdir", s.Workdir)
+	if s.Runtime != "" {
+		b.Add("sandbox.runtime", s.Runtime)
+	}
 	addEnv(b, "sandbox", s.Env)
 	for _, m := range s.Mounts {
 		name := "sandbox.mount." + m.Target
@@ -210,7 +230,8 @@ func (k *keys) addSandbox(b *digest.KeyBuilder, s *engine.Sandbox) {
 // CaseKeys covers what a case is, apart from its solution: what an agent finds,
 // and how what it leaves is graded.
 func CaseKeys(c *engine.Case) (found, graded engine.Key) {
-	k := newKeys(newImages())
+	images := newImages()
+	k := newKeys(images, newAssets(images, engine.VariantFull), "")
 	return *k.caseKey(c), *k.checkKey(c)
 }
 

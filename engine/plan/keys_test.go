@@ -48,12 +48,16 @@ func newWorld(t testing.TB) *world {
 		Name: "box", Image: engine.Image{Ref: "debian", Pin: "debian@sha256:1"}, CPUs: 1, Memory: 1 << 30, PIDs: 64, GPUs: 1, Platform: "linux/amd64",
 		Network: engine.NetworkGateway, Allow: []string{"api.test"}, Env: map[string]string{"A": "1"}, User: engine.DefaultUser, Workdir: "/workspace",
 		Mounts:   []*engine.Mount{{Source: "data", Target: "/data", ReadOnly: true}},
+		Runtime:  "runsc",
 		Services: []*engine.Service{{Name: "db", Image: engine.Image{Ref: "postgres"}, Env: map[string]string{"P": "1"}, Command: []string{"pg"}, Memory: 1 << 20, Ready: []string{"ok"}, Timeout: time.Minute}},
 	}
 	w.c = newCase("a")
 	w.c.Sandbox, w.c.Workspace, w.c.Snapshot, w.c.Protect = w.box, tree(t, "w"), engine.SnapshotWorkspace, []string{"*.py"}
 	w.c.Setup = &engine.Script{Command: []string{"setup"}, Files: tree(t, "s")}
-	w.c.Assets = []*engine.Asset{{Name: "weights", URL: "https://a.example", SHA256: engine.Digest{1}, Target: "/w", Fixture: []string{"make"}}}
+	w.c.Assets = []*engine.Asset{
+		{Name: "weights", URL: "https://a.example", SHA256: engine.Digest{1}, Target: "/assets/w", Fixture: &engine.Script{Command: []string{"make"}, Files: tree(t, "f")}},
+		{Name: "rows", Target: "/assets/r", Fixture: &engine.Script{Command: []string{"make"}, Files: tree(t, "f")}},
+	}
 	w.c.Checks[0].Script.Files, w.c.Checks[0].Env = tree(t, "c"), map[string]string{"C": "1"}
 	w.a = &engine.Agent{
 		Name: "run", NeedsModel: true, API: engine.APIOpenAI, Install: true,
@@ -69,6 +73,31 @@ func newWorld(t testing.TB) *world {
 	w.matrix.Limits = engine.Limits{WallClock: time.Minute, Tokens: 100, Cost: 0.5, Turns: 10}
 	w.suite = suiteOf(w.matrix)
 	return w
+}
+
+// What local sandboxes gave is never taken for what a container would have given:
+// no run and no check of the one has a key of the other.
+func TestKeysOfDrivers(t *testing.T) {
+	plain := func() *engine.Suite {
+		return suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{command("run")}))
+	}
+	inDocker := newPlan(t, plain(), nil).Trials[0]
+	p, diags := plan.New(plain(), nil, plan.Options{Driver: engine.DriverLocal})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	local := p.Trials[0]
+	if local.Run.Key.Sum == inDocker.Run.Key.Sum || local.Check.Key.Sum == inDocker.Check.Key.Sum {
+		t.Error("a local result has the key of another")
+	}
+	var h history
+	h.add(local, passed)
+	if got := newPlan(t, plain(), &h).Trials[0].Reuse.Sign; got == engine.SignSame || got == engine.SignRegrade {
+		t.Errorf("a local result is reused for a container: %s", got)
+	}
+	if p, _ = plan.New(plain(), &h, plan.Options{Driver: engine.DriverLocal}); p.Trials[0].Reuse.Sign != engine.SignSame {
+		t.Errorf("a local result is not reused locally: %s", p.Trials[0].Reuse.Sign)
+	}
 }
 
 // What decides whether work is equal: each part of the world is changed alone,
@@ -105,16 +134,20 @@ func TestKeys(t *testing.T) {
 		{"files of the setup", func(w *world) { w.c.Setup.Files = tree(t, "s=other") }, "setup.files", ""},
 		{"no setup", func(w *world) { w.c.Setup = nil }, "setup setup.command setup.files", ""},
 		{"snapshot", func(w *world) { w.c.Snapshot = engine.SnapshotFilesystem }, "snapshot", "snapshot"},
-		{"asset: url", func(w *world) { w.c.Assets[0].URL = "x" }, "asset.weights.url", ""},
+		{"asset: url, and a fixture that is not used", func(w *world) { w.c.Assets[0].URL, w.c.Assets[0].Fixture = "x", nil }, "", ""},
 		{"asset: sha256", func(w *world) { w.c.Assets[0].SHA256[0]++ }, "asset.weights.sha256", ""},
-		{"asset: target", func(w *world) { w.c.Assets[0].Target = "/x" }, "asset.weights.target", ""},
-		{"asset: fixture", func(w *world) { w.c.Assets[0].Fixture = nil }, "asset.weights.fixture", ""},
+		{"asset: target", func(w *world) { w.c.Assets[0].Target = "/assets/x" }, "asset.weights.target", ""},
+		{"asset: fixture", func(w *world) { w.c.Assets[1].Fixture.Command = []string{"x"} }, "asset.rows.fixture.command", ""},
+		{"asset: files of a fixture", func(w *world) { w.c.Assets[1].Fixture.Files = tree(t, "x") }, "asset.rows.fixture.files", ""},
+		{"asset: variant", func(w *world) { w.c.Assets[0].URL = "" }, "asset.weights.fixture.command asset.weights.fixture.files asset.weights.sha256 asset.weights.variant", ""},
 
 		{"image", func(w *world) { w.box.Image.Ref = "alpine" }, layer, "sandbox.image"},
 		{"pin of the image", func(w *world) { w.box.Image.Pin = "debian@sha256:2" }, layer, "sandbox.image"},
 		{"no pin of the image", func(w *world) { w.box.Image.Pin = "" }, layer, "sandbox.image"},
 		{"image that is built", func(w *world) { w.box.Image = engine.Image{Build: &engine.Build{}} }, layer, "sandbox.image"},
 		{"platform", func(w *world) { w.box.Platform = "linux/arm64" }, layer + " sandbox.platform sandbox.service.db.image", "sandbox.image"},
+		{"runtime", func(w *world) { w.box.Runtime = "kata" }, "sandbox.runtime", ""},
+		{"no runtime", func(w *world) { w.box.Runtime = "" }, "sandbox.runtime", ""},
 		{"cpus", func(w *world) { w.box.CPUs = 2 }, "sandbox.cpus", ""},
 		{"memory", func(w *world) { w.box.Memory++ }, "sandbox.memory", ""},
 		{"pids", func(w *world) { w.box.PIDs++ }, "sandbox.pids", ""},
@@ -353,7 +386,7 @@ func TestFieldsAreDecided(t *testing.T) {
 		{reflect.TypeFor[engine.Script](), "Command Files", ""},
 		{reflect.TypeFor[engine.Check](), "Name Script Timeout Weight Env", ""},
 		{reflect.TypeFor[engine.Asset](), "Name URL SHA256 Target Fixture", "Pos"},
-		{reflect.TypeFor[engine.Sandbox](), "Image CPUs Memory PIDs GPUs Platform Network Allow Env User Workdir Mounts Services", "Name Lock Timeouts Pos"},
+		{reflect.TypeFor[engine.Sandbox](), "Image CPUs Memory PIDs GPUs Platform Runtime Network Allow Env User Workdir Mounts Services", "Name Lock Timeouts Pos"},
 		{reflect.TypeFor[engine.Mount](), "Source Target ReadOnly", "Outside Pos"},
 		{reflect.TypeFor[engine.Service](), "Name Image Env Command Memory Ready Timeout", "Pos"},
 		{reflect.TypeFor[engine.Image](), "Ref Pin Build", ""},

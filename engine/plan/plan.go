@@ -23,7 +23,7 @@ package plan
 //	select.go    which of their trials are wanted (changed.go: by files; along.go:
 //	             for the sake of others)
 //	trials.go    the trials, with what their agents are given
-//	steps.go     the graph (keys.go, images.go), and what is reused (reuse.go)
+//	steps.go     the graph (keys.go, images.go, assets.go), and what is reused (reuse.go)
 //	reserve.go   what each may spend, where there are budgets
 //	forecast.go  what earlier trials say of it
 //
@@ -59,18 +59,25 @@ type Options struct {
 	Select Selection `json:"select"`
 	// Rerun names trials of which nothing stored is used: by what came of them,
 	// "failed", "errored" or "all", or by globs over their ids.
-	Rerun      []string `json:"rerun"`
-	NoReuse    bool     `json:"no_reuse"`
-	AllowEmpty bool     `json:"allow_empty"` // to select nothing is no error
+	Rerun   []string `json:"rerun"`
+	NoReuse bool     `json:"no_reuse"`
+	// Assets is the variant of assets that is used: full, which is also meant
+	// by the zero value, or mini. It never depends on what can be reached.
+	Assets     engine.Variant `json:"assets"`
+	AllowEmpty bool           `json:"allow_empty"` // to select nothing is no error
+
+	Driver engine.Driver `json:"driver,omitempty"` // what keeps the sandboxes
 }
 
 // New makes the plan of a suite. A nil history means that nothing is stored.
 // The plan is nil if a diagnostic is an error.
 func New(suite *engine.Suite, history History, o Options) (*engine.Plan, engine.Diagnostics) {
-	b := &builder{plan: &engine.Plan{Suite: suite}, history: history, options: o}
+	b := &builder{plan: &engine.Plan{Suite: suite, Driver: o.Driver}, history: history, options: o}
 	cells := b.cross()
 	b.checkPairs(cells)
 	wanted := b.choose(cells)
+	b.checkDriver(wanted)
+	b.checkAssets(wanted)
 	b.makeTrials(wanted)
 	b.checkPrices(cells)
 	if b.diags.HasErrors() {

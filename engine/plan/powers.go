@@ -9,9 +9,17 @@ import (
 
 const secretPower = "secret."
 
+// The powers of a plan whose sandboxes are local. The second is for agents that
+// think for themselves: what others do, a person has written.
+const (
+	PowerLocal    = "sandbox.local"
+	PowerLocalAny = "sandbox.local.any"
+)
+
 // Powers lists what the work of a plan reaches beyond its sandboxes, sorted:
-// "net.open", "mount.host=PATH" and "mount.write=PATH", which must be allowed,
-// and "secret.NAME", which is said for people to know.
+// "net.open", "mount.host=PATH", "mount.write=PATH", "sandbox.local" and
+// "sandbox.local.any", which must be allowed, and "secret.NAME", which is said for
+// people to know.
 func Powers(p *engine.Plan) []string {
 	found := map[string]bool{}
 	boxes, models := map[*engine.Sandbox]bool{}, map[*engine.Model]bool{}
@@ -20,6 +28,12 @@ func Powers(p *engine.Plan) []string {
 			continue
 		}
 		boxes[t.Case.Sandbox] = true
+		if p.Driver == engine.DriverLocal {
+			found[PowerLocal] = true
+			if t.Model != nil && mustRun(t) {
+				found[PowerLocalAny] = true
+			}
+		}
 		if t.Model != nil && mustRun(t) {
 			models[t.Model] = true
 		}

@@ -36,6 +36,37 @@ func (b *builder) checkPairs(cells []*cell) {
 	}
 }
 
+// checkDriver reports what local sandboxes cannot give. To leave it out would
+// change what is measured.
+func (b *builder) checkDriver(cells []*cell) {
+	if b.plan.Driver != engine.DriverLocal {
+		return
+	}
+	told := map[any]bool{}
+	for _, c := range cells {
+		if c.a.Layer != nil && !told[c.a] {
+			told[c.a] = true
+			b.report(engine.SeverityError, "", c.a.Pos, fmt.Sprintf("agent %q cannot be installed into local sandboxes", c.a.Name),
+				"They have no images: programs are those of this machine. Use a Docker engine, or leave the agent out with --agent '!%s'.", c.a.Name)
+		}
+		s := c.c.Sandbox
+		if told[s] {
+			continue
+		}
+		told[s] = true
+		for _, missing := range []struct {
+			what string
+			is   bool
+		}{{"mounts", len(s.Mounts) > 0}, {"services", len(s.Services) > 0}, {"GPUs", s.GPUs > 0}, {"an open network", s.Network == engine.NetworkOpen},
+			{"allow_hosts", len(s.Allow) > 0}, {"a runtime", s.Runtime != ""}} {
+			if missing.is {
+				b.report(engine.SeverityError, "", s.Pos, fmt.Sprintf("sandbox %q cannot have %s locally", s.Name, missing.what),
+					"Local sandboxes are processes of this machine that have no %s. Use a Docker engine, or leave out the cases that use the sandbox.", strings.TrimPrefix(strings.TrimPrefix(missing.what, "an "), "a "))
+			}
+		}
+	}
+}
+
 // checkPrices reports bounds on cost where the price of a model is not known:
 // an unknown cost is not zero.
 func (b *builder) checkPrices(cells []*cell) {

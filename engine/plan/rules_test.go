@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,6 +202,48 @@ func TestWorstCase(t *testing.T) {
 	}
 	if got := plan.WorstCase(newPlan(t, s, &h)); got.Runs != 0 || got.AgentSeconds != 0 {
 		t.Errorf("everything is stored: got %+v", got)
+	}
+}
+
+func TestLocal(t *testing.T) {
+	local := func(s *engine.Suite, h plan.History) (*engine.Plan, engine.Diagnostics) {
+		return plan.New(s, h, plan.Options{Driver: engine.DriverLocal})
+	}
+	for _, tt := range []struct {
+		agent *engine.Agent
+		want  []string
+	}{{command("run"), []string{plan.PowerLocal}}, {thinker("think"), []string{plan.PowerLocal, plan.PowerLocalAny}}} {
+		s := suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{tt.agent}, newModel("gpt")))
+		p, diags := local(s, nil)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		if diff := cmp.Diff(tt.want, plan.MissingPowers(p, nil)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		var h history
+		h.add(p.Trials[0], passed)
+		if p, _ = local(s, &h); len(plan.Powers(p)) > 0 {
+			t.Errorf("nothing is to be done, but it needs %v", plan.Powers(p))
+		}
+	}
+	far := *box
+	far.Mounts, far.GPUs, far.Network = []*engine.Mount{{Source: "x", Target: "/x"}}, 1, engine.NetworkOpen
+	far.Services = []*engine.Service{{Name: "db"}}
+	c, a := newCase("a"), command("run")
+	c.Sandbox, a.Layer = &far, &engine.Build{}
+	_, diags := local(suiteOf(matrixOf("m", []*engine.Case{c, newCase("b")}, []*engine.Agent{a})), nil)
+	var got []string
+	for _, d := range diags {
+		got = append(got, d.Summary)
+	}
+	slices.Sort(got)
+	want := []string{`agent "run" cannot be installed into local sandboxes`}
+	for _, what := range []string{"GPUs", "an open network", "mounts", "services"} {
+		want = append(want, fmt.Sprintf("sandbox %q cannot have %s locally", far.Name, what))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

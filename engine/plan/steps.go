@@ -12,8 +12,9 @@ import (
 // needs it.
 func (b *builder) makeSteps(cells []*cell) {
 	images := newImages()
+	assets := newAssets(images, b.options.Assets)
 	s := &stepper{
-		builder: b, images: images, keys: newKeys(images), planned: map[*engine.ImageStep]bool{},
+		builder: b, images: images, assets: assets, keys: newKeys(images, assets, b.plan.Driver), planned: map[engine.StepID]bool{},
 		runs: make(map[engine.Digest]*engine.RunStep, len(b.plan.Trials)),
 	}
 	at := 0
@@ -40,19 +41,24 @@ func (b *builder) makeSteps(cells []*cell) {
 type stepper struct {
 	*builder
 	images  *images
+	assets  *assets
 	keys    *keys
 	runs    map[engine.Digest]*engine.RunStep
-	planned map[*engine.ImageStep]bool
+	planned map[engine.StepID]bool // images and assets
 }
 
 // assign gives a trial the steps of its work, which other trials may have too,
 // and compares it with what is stored.
 func (s *stepper) assign(alone []*engine.Trial, cell string) {
 	t := alone[0]
+	t.Assets = s.assets.variant(t.Case)
 	key := s.keys.run(t)
 	t.Run = s.runs[key.Sum]
 	if t.Run == nil {
-		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Trials: alone}
+		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Assets: s.assets.of(t.Case), Trials: alone}
+		for _, v := range t.Case.Sandbox.Services {
+			t.Run.Services = append(t.Run.Services, s.images.service(t.Case.Sandbox, v).ID)
+		}
 		s.runs[key.Sum] = t.Run
 	} else {
 		t.Run.Trials = append(t.Run.Trials, t)
@@ -66,7 +72,7 @@ func (s *stepper) assign(alone []*engine.Trial, cell string) {
 		}
 	}
 	if t.Check == nil {
-		t.Check = &engine.CheckStep{ID: stepID("check:", cell, t.ID.N), Key: key, Run: t.Run.ID, Image: s.images.of(t.Case.Sandbox, nil).ID, Trials: alone}
+		t.Check = &engine.CheckStep{ID: stepID("check:", cell, t.ID.N), Key: key, Run: t.Run.ID, Image: s.images.of(t.Case.Sandbox, nil).ID, Assets: t.Run.Assets, Trials: alone}
 	}
 	t.Reuse = s.reuse(t)
 }
@@ -84,12 +90,15 @@ func (s *stepper) addSteps(t *engine.Trial) {
 				other.Reuse = engine.Reuse{Sign: engine.SignAgain}
 			}
 		}
-		s.addImage(s.images.of(t.Case.Sandbox, nil))
-		s.addImage(s.images.of(t.Case.Sandbox, t.Agent))
+		s.addInputs(t.Case)
+		s.add(s.images.of(t.Case.Sandbox, t.Agent))
+		for _, v := range t.Case.Sandbox.Services {
+			s.add(s.images.service(t.Case.Sandbox, v))
+		}
 		s.plan.Steps = append(s.plan.Steps, t.Run)
 	}
 	if t.Check.Trials[0] == t && slices.ContainsFunc(t.Check.Trials, mustCheck) {
-		s.addImage(s.images.of(t.Case.Sandbox, nil))
+		s.addInputs(t.Case)
 		s.plan.Steps = append(s.plan.Steps, t.Check)
 	}
 }
@@ -98,9 +107,21 @@ func mustRun(t *engine.Trial) bool { return mustCheck(t) && t.Reuse.Attempt == n
 
 func mustCheck(t *engine.Trial) bool { return t.Reuse.Sign != engine.SignSame }
 
-func (s *stepper) addImage(step *engine.ImageStep) {
-	if !s.planned[step] {
-		s.planned[step] = true
+// addInputs adds what both halves of a trial need: the image of the case, and its
+// assets.
+func (s *stepper) addInputs(c *engine.Case) {
+	s.add(s.images.of(c.Sandbox, nil))
+	for _, a := range s.assets.of(c) {
+		if a.Variant == engine.VariantMini {
+			s.add(s.images.of(a.Case.Sandbox, nil))
+		}
+		s.add(a)
+	}
+}
+
+func (s *stepper) add(step engine.Step) {
+	if !s.planned[step.StepID()] {
+		s.planned[step.StepID()] = true
 		s.plan.Steps = append(s.plan.Steps, step)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -28,12 +29,13 @@ type Driver interface {
 	// An image with a pin is that one, and no other with the same name. The
 	// error is a *BuildError if a Dockerfile does not build.
 	Image(ctx context.Context, spec ImageSpec) (id string, err error)
-	// Start starts a sandbox. Whoever started it closes it.
+	// Start starts a sandbox. Whoever started it closes it. The error is a
+	// *ServiceError if one of its services did not come up.
 	Start(ctx context.Context, spec Spec) (Sandbox, error)
 }
 
-// A Sandbox is a place with files and processes, cut off from the host, that is
-// gone after Close.
+// A Sandbox is a place with files and processes, cut off from the host and from
+// all networks, that is gone after Close.
 type Sandbox interface {
 	// Exec runs a command and streams what it prints. When ctx ends, the
 	// command and all its descendants get the grace of cmd, and then SIGKILL:
@@ -44,7 +46,7 @@ type Sandbox interface {
 	// Freeze stops every process of the sandbox in one moment, for good.
 	Freeze(ctx context.Context) error
 	// CopyOut writes a directory as a tar stream, whose names begin with the
-	// name of the directory. The error wraps fs.ErrNotExist if it is not there.
+	// name of the directory. The error wraps ErrNoDirectory if it is not there.
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
 	// Changes tells each what differs from the image: what was put in and what
 	// programs did. It may name more, such as the directories around them, and
@@ -53,6 +55,9 @@ type Sandbox interface {
 	Changes(ctx context.Context, each func(Change) error) error
 	// Usage is what the sandbox has used so far. Not after Freeze.
 	Usage(ctx context.Context) (engine.Usage, error)
+	// Services tells of each service, in the order of the Spec. After Close it
+	// tells what was so when that was called.
+	Services() []ServiceState
 	// Close removes the sandbox with everything in it. It can be called twice.
 	Close() error
 }
@@ -80,6 +85,9 @@ type Spec struct {
 	// relative to "/".
 	Files func(io.Writer) error
 
+	// Compare says that Changes will be called, which not every driver can do.
+	Compare bool
+
 	// Over says that Files may replace what the image has, programs included.
 	// What keeps the sandbox is started from the image before they come in, and
 	// first the image's own rm removes the paths in Remove, with all below.
@@ -88,7 +96,27 @@ type Spec struct {
 
 	// Volumes are shown in it. Nobody can write to them, not even root.
 	Volumes []Volume
+
+	// GPUs are the ids of those that it has, and no other sandbox meanwhile.
+	GPUs []string
+
+	// Services run beside it. They are there before it is, and gone with it.
+	Services []Service
+
+	// Serve answers all that is asked inside at ServeAddr, from before the first
+	// command until Freeze or Close, which wait for the calls that run; with nil
+	// nobody listens there. It is the only thing outside of the sandbox that can
+	// be reached from inside. Nothing is done to the bytes, so it can stream and
+	// take connections over, those of CONNECT too. It must return once the
+	// context of its request ends.
+	//
+	// If it can no longer be reached, Exec ends with an error; not so if that is
+	// because something in the sandbox killed what carries the bytes.
+	Serve http.Handler
 }
+
+// ServeAddr is where Spec.Serve is found inside.
+const ServeAddr = "127.0.0.1:8642"
 
 // A Volume is a directory that many sandboxes share, such as a data set.
 type Volume struct {
@@ -163,6 +191,9 @@ var ErrUnavailable = errors.New("the sandbox engine cannot be reached")
 // ErrNoMemory is that a program was killed which had less memory than it may
 // have: it was the machine that had none left.
 var ErrNoMemory = errors.New("the machine ran out of memory, and its kernel killed what ran in the sandbox: run fewer trials at once, or give sandboxes less memory")
+
+// ErrNoDirectory is that a directory that is to be copied is not there (any more).
+var ErrNoDirectory = errors.New("there is no such directory in the sandbox")
 
 // ErrLongPath is that programs have made a tree of directories so deep that what
 // changed in it cannot be told. It is the one error of a sandbox that is theirs.

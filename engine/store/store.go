@@ -22,6 +22,7 @@
 //	      attempt-1/
 //	        run.json                       what the agent did: an engine.Attempt
 //	        agent.log                      what it printed, bounded
+//	        egress.log                     which hosts it asked for; see package egress
 //	        workspace.tar.gz               what it left
 //	        grade-1/grade.json             what the checks said: an engine.Grade
 //	    drafts/                            attempts that are being made

@@ -13,10 +13,14 @@ import (
 
 // Names of the files of an attempt.
 const (
-	LogFile      = "agent.log"
-	SetupLogFile = "setup.log"
-	SnapshotFile = "workspace.tar.gz"
+	LogFile       = "agent.log"
+	SetupLogFile  = "setup.log"
+	EgressLogFile = "egress.log"
+	SnapshotFile  = "workspace.tar.gz"
 )
+
+// ServiceLogFile names the file with what a service printed.
+func ServiceLogFile(service string) string { return "service-" + service + ".log" }
 
 // A Draft is an attempt that is being made. Whoever began it commits or
 // discards it.

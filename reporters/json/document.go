@@ -94,20 +94,21 @@ type metricTotals struct {
 }
 
 type trial struct {
-	ID       string        `json:"id"`
-	Matrix   string        `json:"matrix"`
-	Case     string        `json:"case"`
-	Category string        `json:"category,omitempty"`
-	Agent    string        `json:"agent"`
-	Model    string        `json:"model,omitempty"`
-	Axes     []axis        `json:"axes,omitempty"`
-	N        int           `json:"n"`
-	Seed     uint64        `json:"seed"`
-	Status   engine.Status `json:"status"`
-	Reason   engine.Reason `json:"reason,omitempty"`
-	Detail   string        `json:"detail,omitempty"`
-	Cause    engine.StepID `json:"cause,omitempty"`
-	Reused   bool          `json:"reused"`
+	ID       string         `json:"id"`
+	Matrix   string         `json:"matrix"`
+	Case     string         `json:"case"`
+	Category string         `json:"category,omitempty"`
+	Agent    string         `json:"agent"`
+	Model    string         `json:"model,omitempty"`
+	Axes     []axis         `json:"axes,omitempty"`
+	N        int            `json:"n"`
+	Seed     uint64         `json:"seed"`
+	Assets   engine.Variant `json:"assets,omitempty"`
+	Status   engine.Status  `json:"status"`
+	Reason   engine.Reason  `json:"reason,omitempty"`
+	Detail   string         `json:"detail,omitempty"`
+	Cause    engine.StepID  `json:"cause,omitempty"`
+	Reused   bool           `json:"reused"`
 
 	FirstStatus engine.Status `json:"first_try_status"`
 	FirstReason engine.Reason `json:"first_try_reason,omitempty"`
@@ -129,6 +130,7 @@ type trial struct {
 	RunKey   engine.Digest `json:"run_key,omitzero"`
 	CheckKey engine.Digest `json:"check_key,omitzero"`
 	Image    string        `json:"image,omitempty"`
+	Services []service     `json:"services,omitempty"`
 
 	Weaknesses []string `json:"weaknesses,omitempty"`
 
@@ -143,6 +145,12 @@ type try struct {
 	Detail  string        `json:"detail,omitempty"`
 	Took    *float64      `json:"took_seconds,omitempty"`
 	Cost    *float64      `json:"cost_usd,omitempty"`
+}
+
+type service struct {
+	Name  string `json:"name"`
+	Image string `json:"image"`
+	Exit  *int   `json:"exit,omitempty"`
 }
 
 type axis struct {

@@ -9,7 +9,7 @@ func trialOf(r *engine.Result) trial {
 	t := r.Trial
 	out := trial{
 		ID: t.ID.String(), Matrix: t.ID.Matrix, Case: t.ID.Case, Category: reporters.Category(t),
-		Agent: t.ID.Agent, Model: t.ID.Model, N: t.ID.N, Seed: t.Seed,
+		Agent: t.ID.Agent, Model: t.ID.Model, N: t.ID.N, Seed: t.Seed, Assets: t.Assets,
 		Status: r.Outcome.Status, Reason: r.Outcome.Reason, Detail: r.Outcome.Detail, Cause: r.Outcome.Cause,
 		Reused: r.Reused, Score: reporters.Score(r),
 		FirstStatus: r.FirstTry().Status, FirstReason: r.FirstTry().Reason, Tries: r.Tries(), Earlier: earlier(r),
@@ -51,6 +51,9 @@ func (t *trial) attempt(of *engine.Trial, a *engine.Attempt) {
 	t.Cost, t.Tokens = reporters.TryCost(of, a.Cost), reporters.TryTokens(of, a.Tokens)
 	t.Began, t.Ended, t.Usage, t.Left = moment(a.Began), moment(a.Ended), usageOf(a.Usage), list(a.Left)
 	t.Origin = originOf(a.Origin)
+	for _, s := range a.Services {
+		t.Services = append(t.Services, service(s))
+	}
 	if a.Version != (engine.Version{}) {
 		t.Version = &a.Version
 	}

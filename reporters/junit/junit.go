@@ -33,7 +33,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -86,12 +85,8 @@ func document(run *engine.Run) testsuites {
 func suite(run *engine.Run, m reporters.Matrix) testsuite {
 	s := testsuite{
 		Name: reporters.Line(m.Name), Tests: m.Summary.Trials,
-		counts: counts{Failures: m.Summary.Failed, Errors: m.Summary.Errored, Skipped: m.Summary.Skipped + m.Summary.Cancelled},
-		Properties: properties{
-			{"bench", reporters.Line(run.Version.Bench)},
-			{"suite", reporters.Line(reporters.Suite(run).Name)},
-			{"seed", strconv.FormatUint(reporters.Suite(run).Seed, 10)},
-		}.list(),
+		counts:     counts{Failures: m.Summary.Failed, Errors: m.Summary.Errored, Skipped: m.Summary.Skipped + m.Summary.Cancelled},
+		Properties: suiteProperties(run).list(),
 	}
 	if !run.Began.IsZero() {
 		s.Timestamp = run.Began.UTC().Format("2006-01-02T15:04:05")

@@ -7,6 +7,18 @@ import (
 	"github.com/ml-dev-bench/bench/reporters"
 )
 
+func suiteProperties(run *engine.Run) properties {
+	ps := properties{
+		{"bench", reporters.Line(run.Version.Bench)},
+		{"suite", reporters.Line(reporters.Suite(run).Name)},
+		{"seed", strconv.FormatUint(reporters.Suite(run).Seed, 10)},
+	}
+	if w := reporters.Line(run.Origin.Weakness); w != "" {
+		ps = append(ps, property{"weakness", w})
+	}
+	return ps
+}
+
 func trialProperties(r *engine.Result) properties {
 	id := r.Trial.ID
 	ps := properties{
@@ -18,6 +30,9 @@ func trialProperties(r *engine.Result) properties {
 	}
 	for _, p := range id.Points() {
 		ps = append(ps, property{"axis." + reporters.Line(p[0]), reporters.Line(p[1])})
+	}
+	if r.Trial.Assets != "" {
+		ps = append(ps, property{"assets", string(r.Trial.Assets)})
 	}
 	ps = append(ps,
 		property{"seed", strconv.FormatUint(r.Trial.Seed, 10)},

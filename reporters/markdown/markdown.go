@@ -93,6 +93,9 @@ func (p *page) verdict(run *engine.Run, sum reporters.Summary) {
 	if run.Exit.Reason != "" {
 		p.block("%s", escape(run.Exit.Reason))
 	}
+	if w := run.Origin.Weakness; w != "" {
+		p.block("**Weakness:** %s", escape(w))
+	}
 	p.totals(sum)
 }
 
@@ -100,6 +103,9 @@ func (p *page) totals(sum reporters.Summary) {
 	text := fmt.Sprintf("%s. Pass rate: %s", sum.Sentence(), percent(sum.PassRate))
 	if sum.FirstDiffers() {
 		text += fmt.Sprintf(", at the first try: %s", percent(sum.First.PassRate))
+	}
+	if variants := sum.Assets.Sentence(); variants != "" {
+		text += ". " + strings.Replace(variants, "assets ", "Assets: ", 1)
 	}
 	if sum.Cost.Models {
 		text += ". " + strings.Replace(sum.Cost.Sentence(), "cost ", "Cost: ", 1)

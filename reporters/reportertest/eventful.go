@@ -12,7 +12,7 @@ import (
 func Eventful() *engine.Run {
 	b := newBuilder("eventful")
 	b.run.Origin = engine.Origin{Host: "ci-7", OS: "linux/amd64", Engine: "docker 20.10.24",
-		Commit: "89abcdef01234567", Dirty: new(true)}
+		Commit: "89abcdef01234567", Dirty: new(true), Weakness: "the network was open"}
 	smoke, wide, late := b.matrix("smoke"), b.matrix("wide"), b.matrix("late")
 	hello, logs := b.newCase("hello_world", 12), b.newCase("model_training/parse_logs", 7)
 	oracle, react := b.agent("oracle"), b.agent("react")

@@ -20,8 +20,8 @@ func Empty() *engine.Run {
 	return b.run
 }
 
-// Example has two matrices, every status, reuse, metrics, tags, models, and
-// three trials that one image holds back.
+// Example has two matrices, every status, reuse, metrics, tags, models, a weak
+// sandbox, assets of both variants, and three trials that one image holds back.
 func Example() *engine.Run {
 	b := newBuilder("hello")
 	b.suite.Seed = 42
@@ -30,6 +30,7 @@ func Example() *engine.Run {
 	hello := b.newCase("hello_world", 12)
 	loss := b.newCase("debugging/nan_loss", 30, "easy", "pytorch")
 	logs := b.newCase("model_training/parse_logs", 7, "pytorch")
+	logs.Sandbox = &engine.Sandbox{Name: "open", Network: engine.NetworkOpen}
 	noop, oracle, react := b.agent("noop"), b.agent("oracle"), b.agent("react")
 
 	b.passed(b.trial(smoke, hello, noop, "", 1), 40*time.Millisecond)
@@ -44,11 +45,16 @@ func Example() *engine.Run {
 	for n := 1; n <= 3; n++ {
 		b.blocked(b.trial(wide, logs, react, "gpt", n))
 	}
-	b.undecided(b.trial(wide, logs, react, "qwen", 1))
+	b.undecided(b.trial(wide, logs, react, "qwen", 1)).Attempt.Services = []engine.ServiceRun{
+		{Name: "db", Image: "sha256:" + sum("postgres").String(), Exit: new(0)}, {Name: "cache", Image: "sha256:" + sum("redis").String()},
+	}
 	b.add(b.trial(wide, logs, react, "qwen", 2), engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonSignal, Detail: "bench was told to stop"})
 	r := b.add(b.trial(wide, logs, react, "qwen", 3), engine.Outcome{Status: engine.StatusCancelled, Reason: engine.ReasonSignal, Detail: "interrupted after 3s"})
 	r.Attempt = b.attempt(r.Trial, 3*time.Second)
 
+	for _, t := range b.run.Plan.Trials {
+		t.Assets = map[*engine.Case]engine.Variant{loss: engine.VariantFull, logs: engine.VariantMini}[t.Case]
+	}
 	b.run.Exit = engine.Exit{Code: 4, Reason: "incomplete: 7 of 14 trials have no verdict"}
 	return b.run
 }
@@ -101,7 +107,7 @@ func Hostile() *engine.Run {
 	gate := b.gate(Evil, engine.GateFailed, Evil, Evil)
 	gate.Gate.Pos.File, gate.Gate.Condition.Text, gate.Values[0] = Evil, Evil, engine.GateValue{Name: Evil, Value: Evil}
 	b.run.Gates = append(b.run.Gates, engine.GateResult{})
-	b.run.Origin = engine.Origin{Host: Evil, OS: Evil, Engine: Evil, Commit: Evil}
+	b.run.Origin = engine.Origin{Host: Evil, OS: Evil, Engine: Evil, Commit: Evil, Weakness: Evil}
 	b.run.Exit = engine.Exit{Code: 4, Reason: Evil}
 	b.run.Version.Bench = Evil
 	b.suite.Sources[0].Path = Evil

@@ -61,8 +61,14 @@ func (s Summary) Report(w io.Writer, run *engine.Run) error {
 	s.weaknesses(&b, reporters.Weaknesses(results))
 	sum := reporters.Summarize(results)
 	fmt.Fprintln(&b, s.totals(sum))
+	if text := sum.Assets.Sentence(); text != "" {
+		fmt.Fprintln(&b, text)
+	}
 	if sum.Cost.Models {
 		fmt.Fprintln(&b, sum.Cost.Sentence())
+	}
+	if w := reporters.Line(run.Origin.Weakness); w != "" {
+		fmt.Fprintln(&b, s.paint(yellow, "weakness: "+w))
 	}
 	if reason := reporters.Line(run.Exit.Reason); reason != "" {
 		fmt.Fprintln(&b, reason)

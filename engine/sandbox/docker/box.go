@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,13 +24,24 @@ type box struct {
 	*Driver
 	id     string
 	stdin  io.Closer // the dead-man's switch: PID 1 ends when it is closed
+	way    *way      // to what serves the sandbox; nil if nothing does
 	close  sync.Once
 	closed error
 	frozen bool
+	around *surrounding
 }
 
 // Start creates a container, puts the files into it and starts it.
 func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
+	around, err := d.surround(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, around.close())
+		}
+	}()
 	select {
 	case d.starts <- struct{}{}:
 		defer func() { <-d.starts }()
@@ -40,12 +50,19 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
+	if spec.Serve != nil {
+		helper, err := d.helperVolume(ctx, spec.Image)
+		if err != nil {
+			return nil, wrap("starting a sandbox", err)
+		}
+		spec.Volumes = append(slices.Clip(spec.Volumes), helper)
+	}
 	mounts, err := d.mounts(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
-	b := &box{Driver: d}
-	c, err := d.create(ctx, spec, mounts)
+	b := &box{Driver: d, around: around}
+	c, err := d.create(ctx, spec, mounts, around)
 	if c != nil {
 		b.id = c.GetContainerID()
 	}
@@ -56,6 +73,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	}()
 	if err != nil {
 		return nil, err // with a container to be removed, if something after its creation failed
+	}
+	if err := around.join(ctx, b.id); err != nil {
+		return nil, err
 	}
 	if !spec.Over {
 		if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
@@ -68,19 +88,27 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	if err := c.Start(ctx); err != nil || !spec.Over {
-		return b, err
-	}
-	if err := b.removeFiles(ctx, spec.Remove); err != nil {
+	if err := gpuError(c.Start(ctx), spec.GPUs); err != nil {
 		return nil, err
 	}
-	return b, d.copyIn(ctx, b.id, "/", spec.Files)
+	if spec.Over {
+		if err := b.removeFiles(ctx, spec.Remove); err != nil {
+			return nil, err
+		}
+		if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Serve == nil {
+		return b, nil
+	}
+	return b, b.serve(ctx, spec.Serve)
 }
 
 // create makes a container. The engine makes it even for a client that has gone
 // in the meantime, and only its answer says which one to remove: so the answer
 // is waited for, whatever becomes of ctx.
-func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount) (tc.Container, error) {
+func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.Mount, around *surrounding) (tc.Container, error) {
 	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	d.session.creates(1)
@@ -93,6 +121,8 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 		ConfigModifier: config,
 		HostConfigModifier: func(h *container.HostConfig) {
 			hostConfig(h, spec)
+			around.hostConfig(h)
+			h.DeviceRequests = deviceRequests(d.host.GPUs, spec.GPUs)
 			h.Mounts = mounts
 		},
 	})
@@ -121,7 +151,6 @@ const maxFiles = 4096
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
 	yes := true
-	h.NetworkMode = "none" // also for engine.NetworkGateway: no sandbox has a model or a host to reach yet
 	h.AutoRemove = true
 	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"
@@ -133,6 +162,7 @@ func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 		h.CapAdd = rootCaps
 	}
 	h.SecurityOpt = []string{"no-new-privileges"}
+	h.Runtime = s.Runtime
 	h.NanoCPUs = int64(s.CPUs * 1e9)
 	h.Memory, h.MemorySwap = s.Memory, s.Memory
 	h.ShmSize = s.Memory / 2
@@ -165,8 +195,14 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 // gives up on a container whose processes come and go too fast, and thaws it.
 const freezeTries = 5
 
-// Freeze stops all processes of the container with the kernel's freezer.
+// Freeze stops all processes of the container. Nothing is served any more after
+// that, and not before it: nobody inside sees it end.
 func (b *box) Freeze(ctx context.Context) error {
+	return errors.Join(b.freeze(ctx), b.way.end(ctx))
+}
+
+// freeze stops all processes with the kernel's freezer.
+func (b *box) freeze(ctx context.Context) error {
 	var err error
 	for try := 0; !b.frozen; try++ {
 		if _, err = b.client.ContainerPause(ctx, b.id, client.ContainerPauseOptions{}); err == nil {
@@ -183,7 +219,7 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	r, err := b.client.CopyFromContainer(ctx, b.id, client.CopyFromContainerOptions{SourcePath: dir})
 	if gone(err) { // the directory, or the container
 		if err = b.alive(ctx); err == nil {
-			err = fs.ErrNotExist
+			err = sandbox.ErrNoDirectory
 		}
 	}
 	if err != nil {
@@ -246,15 +282,22 @@ func (b *box) Close() error {
 	b.close.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), closeWait)
 		defer cancel()
+		b.closed = b.way.end(ctx)
 		if b.id != "" {
-			b.closed = wrap("removing a sandbox", b.remove(ctx, b.id))
+			b.closed = errors.Join(b.closed, wrap("removing a sandbox", b.remove(ctx, b.id)))
 		}
 		if b.stdin != nil {
 			b.stdin.Close()
 		}
+		b.closed = errors.Join(b.closed, b.around.close())
 	})
 	return b.closed
 }
+
+// dying reports an error that means that a container has been killed, and that the
+// engine has not seen it end yet. Its runtime may take a while to clean up, as that
+// of gVisor does; then the engine removes it by itself.
+func dying(err error) bool { return strings.Contains(err.Error(), "is zombie and can not be killed") }
 
 // remove removes a container and waits until it is gone, since the engine may
 // be removing it already.
@@ -263,7 +306,7 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 	if err == nil {
 		return nil
 	}
-	if !gone(err) {
+	if !gone(err) && !dying(err) {
 		return err
 	}
 	for {

@@ -10,7 +10,7 @@
 //
 // # What a sandbox is
 //
-// A container without a network, with all capabilities dropped and no way to
+// A container without a network, or with one of its own, with all capabilities dropped and no way to
 // gain new ones, with limits on CPU, memory, processes and open files, from
 // whose image only the files are used: the entrypoint is replaced. Files come
 // in by one tar stream before the start. Nothing of the host is mounted.
@@ -32,27 +32,32 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 	tc "github.com/testcontainers/testcontainers-go"
-	tclog "github.com/testcontainers/testcontainers-go/log"
 
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 )
 
-// Options say how to use a Docker engine. The engine itself is the one at
-// DOCKER_HOST, or else at the usual socket, that of a rootless engine included.
-// Contexts of the docker command are not read.
+// Options say how to use a Docker engine. Which engine that is, the environment
+// says, as it does for the docker command: see connect.go.
 type Options struct {
 	// State is a directory of this user on this machine, the same for all
 	// projects: session locks live in it.
 	State string
+	// Subnets is a private range from which networks of sandboxes are cut; the
+	// zero value is DefaultSubnets.
+	Subnets netip.Prefix
 	// Look leaves what dead processes left where it is, to be looked at.
 	Look bool
+	// Helper finds the program that runs in a sandbox with a Spec.Serve, for a
+	// platform such as "linux/amd64". It is a static executable that does what
+	// tunnel.Main says if its first argument is tunnel.Command. The error says
+	// how to get one. With nil, no sandbox can have a Spec.Serve.
+	Helper func(platform string) (file string, err error)
 }
 
 // A Driver is a connection to a Docker engine.
@@ -62,6 +67,8 @@ type Driver struct {
 	session  *session
 	images   *records
 	volumes  volumes
+	subnets  *subnets
+	helpers  helpers
 	host     Host
 	starts   chan struct{} // bounds how many containers start at once: more only wait for CPU
 }
@@ -82,41 +89,14 @@ func Open(ctx context.Context, o Options) (*Driver, error) {
 		return nil, fmt.Errorf("cannot lock a session in %s: %w", o.State, err)
 	}
 	d.images = newRecords(o.State)
+	d.subnets = newSubnets(o.Subnets)
+	d.helpers.find = o.Helper
 	if o.Look {
 		return d, nil
 	}
 	if err := d.sweep(ctx); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	return d, nil
-}
-
-// connect finds the engine and asks what it is.
-func connect(ctx context.Context) (*Driver, error) {
-	// There is no other way to say this, and the library reads it only once.
-	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
-		return nil, err
-	}
-	tclog.SetDefault(quiet{})
-	provider, err := tc.NewDockerProvider(tc.WithLogger(quiet{}), tc.WithDefaultBridgeNetwork("bridge"))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
-	}
-	d := &Driver{provider: provider, client: provider.Client()}
-	// Where nothing answers at DOCKER_HOST, the library looks elsewhere. Whoever
-	// names an engine does not want another one.
-	if want := os.Getenv("DOCKER_HOST"); want != "" && d.client.DaemonHost() != want {
-		provider.Close()
-		return nil, fmt.Errorf("%w: nothing answers at DOCKER_HOST=%s", sandbox.ErrUnavailable, want)
-	}
-	before := time.Now()
-	info, err := d.client.Info(ctx, client.InfoOptions{})
-	if err != nil {
-		provider.Close()
-		return nil, fmt.Errorf("%w: %v", sandbox.ErrUnavailable, err)
-	}
-	d.host = hostOf(&info.Info, d.client.ClientVersion(), offset(info.Info.SystemTime, before, time.Now()))
-	d.host.Local = isLocal(d.client.DaemonHost())
 	return d, nil
 }
 
@@ -131,10 +111,6 @@ func (d *Driver) Close() error {
 	err := d.clear(ctx, labelSession+"="+d.session.id, func(string) bool { return true })
 	return errors.Join(err, d.images.close(), d.session.close(err == nil), d.provider.Close())
 }
-
-type quiet struct{}
-
-func (quiet) Printf(string, ...any) {}
 
 // wrap marks errors that mean that the engine is gone. What the engine itself
 // could not connect to, such as a registry, it tells as text; only what failed

@@ -27,9 +27,15 @@ import (
 // base is the image of the tests: what the Dockerfiles of the cases build on.
 const base = "debian:trixie-slim"
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	sandboxtest.Clean()
+	os.Exit(code)
+}
+
 func open(t *testing.T, state string) *docker.Driver {
 	t.Helper()
-	d, err := docker.Open(t.Context(), docker.Options{State: state})
+	d, err := docker.Open(t.Context(), docker.Options{State: state, Helper: sandboxtest.Helper(t)})
 	if err != nil {
 		t.Fatalf("these tests need a Docker engine (make test starts one): %v", err)
 	}
@@ -171,16 +177,10 @@ func TestBuildFails(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
-	if os.Getenv("BENCH_TEST_UNREACHABLE") == "" { // testcontainers reads its settings once a process
-		cmd := exec.Command(os.Args[0], "-test.run=^TestUnreachable$")
-		cmd.Env = append(os.Environ(), "BENCH_TEST_UNREACHABLE=1", "DOCKER_HOST=unix:///nowhere/docker.sock")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("%v\n%s", err, out)
-		}
-		return
-	}
-	if _, err := docker.Open(t.Context(), docker.Options{State: t.TempDir()}); !errors.Is(err, sandbox.ErrUnavailable) {
-		t.Errorf("got %v, want ErrUnavailable", err)
+	t.Setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+	_, err := docker.Open(t.Context(), docker.Options{State: t.TempDir()})
+	if want := "nothing answers at DOCKER_HOST=unix:///nowhere/docker.sock: "; !errors.Is(err, sandbox.ErrUnavailable) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want ErrUnavailable, and %q", err, want)
 	}
 }
 

@@ -73,12 +73,16 @@ for p in /proc/[0-9]*; do
 done
 true`
 
-// idle reports whether nothing runs in the container but what keeps it: the init
-// and the process that waits. An engine that cannot say so has nothing to wait
-// for.
+// idle reports whether nothing runs in the container but what keeps it: the init,
+// the process that waits, and the helper that carries what is served. An engine
+// that cannot say so has nothing to wait for.
 func (b *box) idle(ctx context.Context) bool {
+	keep := 2
+	if b.way.alive() {
+		keep++
+	}
 	top, err := b.client.ContainerTop(ctx, b.id, client.ContainerTopOptions{})
-	return err != nil || len(top.Processes) <= 2
+	return err != nil || len(top.Processes) <= keep
 }
 
 // kill ends everything that runs as the user of a command. Root cannot be killed
@@ -90,7 +94,7 @@ func (b *box) kill(c *command) {
 	b.started(c)
 	ctx, cancel := context.WithTimeout(context.Background(), killWait)
 	defer cancel()
-	if b.Freeze(ctx) != nil {
+	if b.freeze(ctx) != nil {
 		_, _ = b.client.ContainerKill(ctx, b.id, client.ContainerKillOptions{Signal: "KILL"})
 	}
 }

@@ -51,13 +51,20 @@ func (b *box) Exec(ctx context.Context, cmd sandbox.Cmd) (sandbox.Exit, error) {
 		_, c.broken = stdcopy.StdCopy(orDiscard(cmd.Stdout), orDiscard(cmd.Stderr), stream.Reader)
 	}()
 	exit, err := b.wait(ctx, c)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err == nil:
+		return exit, nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
 		b.end(ctx, c)
-		stream.Close()
-		<-c.output // or a writer of the caller could be written to after the return
-		return sandbox.Exit{}, ctx.Err()
+	case errors.Is(err, errCutOff):
+		b.kill(c)
+	default:
+		return sandbox.Exit{}, err
 	}
-	return exit, err
+	stream.Close()
+	<-c.output // or a writer of the caller could be written to after the return
+	return sandbox.Exit{}, err
 }
 
 // wait waits for the end of a command: of its output, and then of itself.
@@ -66,33 +73,48 @@ func (b *box) wait(ctx context.Context, c *command) (sandbox.Exit, error) {
 	case <-c.output:
 	case <-ctx.Done():
 		return sandbox.Exit{}, ctx.Err()
+	case <-b.way.isBroken():
+		return sandbox.Exit{}, b.way.err
 	}
 	if c.broken != nil {
 		return sandbox.Exit{}, wrap("reading the output of a command", c.broken)
 	}
-	return b.exit(ctx, c.id)
+	exit, err := b.exit(ctx, c.id)
+	if err == nil {
+		err = b.intact(ctx)
+	}
+	return exit, err
 }
 
-// exit waits for the status of a command whose output has ended.
+// exit waits for the status of a command whose output has ended, and makes sure
+// that it was not the end of the container.
 func (b *box) exit(ctx context.Context, id string) (sandbox.Exit, error) {
+	code, err := b.status(ctx, id)
+	if err == nil {
+		err = b.alive(ctx)
+	}
+	if err == nil && code >= exitSignalled {
+		err = b.survived(ctx)
+	}
+	return sandbox.Exit{Code: code}, err
+}
+
+// status waits for the end of a command.
+func (b *box) status(ctx context.Context, id string) (code int, err error) {
 	for wait := time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		state, err := b.client.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		if err != nil {
 			if gone(err) {
 				err = errors.New("the container died")
 			}
-			return sandbox.Exit{}, wrap("waiting for a command", err)
+			return 0, wrap("waiting for a command", err)
 		}
 		if !state.Running {
-			err := b.alive(ctx)
-			if err == nil && state.ExitCode >= exitSignalled {
-				err = b.survived(ctx)
-			}
-			return sandbox.Exit{Code: state.ExitCode}, err
+			return state.ExitCode, nil
 		}
 		select {
 		case <-ctx.Done():
-			return sandbox.Exit{}, ctx.Err()
+			return 0, ctx.Err()
 		case <-time.After(wait):
 		}
 	}

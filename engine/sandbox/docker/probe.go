@@ -17,6 +17,7 @@ import (
 type Host struct {
 	Engine   string // its version
 	API      string // that both sides speak: "1.41"
+	Platform string // of images, unless they are for another one: "linux/amd64"
 	CPUs     int
 	Memory   int64    // bytes
 	Storage  string   // the storage driver: "overlay2"
@@ -24,29 +25,13 @@ type Host struct {
 	Runtimes []string // sorted
 	GPUs     string   // what gives sandboxes GPUs: "nvidia" or "cdi"; empty if nothing does
 	Root     string   // directory of the engine's data, on its machine
+	At       string   // where it was found, and what says so
 	Local    bool     // its machine is this one, as far as the way to it tells
 	NoSwap   bool     // it cannot limit swap
-	Pools    []Pool   // where subnets of networks come from
 	// Ahead is how far its clock is ahead of ours, negative if it is behind; nil
 	// if it does not say.
 	Ahead *time.Duration
 }
-
-// A Pool is a range of addresses, cut into subnets of a size.
-type Pool struct {
-	Base netip.Prefix
-	Size int // bits of the prefix of each subnet
-}
-
-// defaultPools are what an engine cuts its networks from if nobody told it
-// otherwise. 172.16 is not in it; docker0 is.
-var defaultPools = func() []Pool {
-	out := []Pool{{netip.MustParsePrefix("192.168.0.0/16"), 20}}
-	for i := 17; i <= 31; i++ {
-		out = append(out, Pool{netip.PrefixFrom(netip.AddrFrom4([4]byte{172, byte(i)}), 16), 16})
-	}
-	return out
-}()
 
 // Probe describes the machine of the engine, and changes nothing on it. The error
 // wraps sandbox.ErrUnavailable if no engine answers.
@@ -60,19 +45,13 @@ func Probe(ctx context.Context) (Host, error) {
 
 func hostOf(info *system.Info, api string, ahead *time.Duration) Host {
 	h := Host{
-		Engine: info.ServerVersion, API: api, CPUs: info.NCPU, Memory: info.MemTotal, Storage: info.Driver, Cgroup: info.CgroupVersion,
+		Engine: info.ServerVersion, API: api, Platform: platformOf(info.OSType, info.Architecture), CPUs: info.NCPU, Memory: info.MemTotal, Storage: info.Driver, Cgroup: info.CgroupVersion,
 		Runtimes: slices.Sorted(maps.Keys(info.Runtimes)), Root: info.DockerRootDir, NoSwap: !info.SwapLimit, Ahead: ahead,
 	}
-	if slices.Contains(h.Runtimes, "nvidia") {
-		h.GPUs = "nvidia"
+	if slices.Contains(h.Runtimes, gpusNvidia) {
+		h.GPUs = gpusNvidia
 	} else if slices.ContainsFunc(info.DiscoveredDevices, func(d system.DeviceInfo) bool { return strings.Contains(d.ID, "/gpu=") }) {
-		h.GPUs = "cdi"
-	}
-	for _, p := range info.DefaultAddressPools {
-		h.Pools = append(h.Pools, Pool{p.Base, p.Size})
-	}
-	if len(h.Pools) == 0 {
-		h.Pools = defaultPools
+		h.GPUs = gpusCDI
 	}
 	return h
 }

@@ -8,7 +8,8 @@
 //	}}
 //
 // Fail lets any method return an error, or panic, or wait, before it does its
-// work. When the test is over, Open must be 0.
+// work. A program that is to ask what serves its sandbox calls b.Spec.Serve. When
+// the test is over, Open must be 0.
 //
 // It keeps no secrets and forbids nothing: what sandboxes must keep apart is for
 // the real drivers to show, in package sandboxtest.
@@ -52,6 +53,10 @@ type Driver struct {
 
 	// Used is what every sandbox says that it has used.
 	Used engine.Usage
+
+	// Serve plays the start of every service of a sandbox, and returns what it
+	// prints. An error is why it is never ready. Box.End ends it later.
+	Serve func(ctx context.Context, b *Box, s sandbox.Service) (log string, err error)
 
 	// Forget keeps no list of calls, for tests of what others keep.
 	Forget bool
@@ -129,6 +134,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox,
 	if err := b.call(ctx, "Start"); err != nil {
 		return nil, err
 	}
+	if err := b.serve(ctx); err != nil {
+		return nil, err
+	}
 	maps.Copy(b.files, d.Base)
 	for _, name := range spec.Remove {
 		b.Remove(name)
@@ -153,9 +161,43 @@ type Box struct {
 	Spec   sandbox.Spec
 	driver *Driver
 
-	mu     sync.Mutex
-	files  map[string]string // content by absolute path; directories are not kept
-	closed bool
+	mu       sync.Mutex
+	files    map[string]string // content by absolute path; directories are not kept
+	services []sandbox.ServiceState
+	closed   bool
+}
+
+// serve starts the services.
+func (b *Box) serve(ctx context.Context) error {
+	for _, s := range b.Spec.Services {
+		state := sandbox.ServiceState{Name: s.Name}
+		if b.driver.Serve != nil {
+			var err error
+			if state.Log, err = b.driver.Serve(ctx, b, s); err != nil {
+				return &sandbox.ServiceError{Name: s.Name, Log: state.Log, Err: err}
+			}
+		}
+		b.services = append(b.services, state)
+	}
+	return nil
+}
+
+// End ends a service by itself.
+func (b *Box) End(service string, exit sandbox.Exit) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range b.services {
+		if b.services[i].Name == service {
+			b.services[i].Exit = &exit
+		}
+	}
+}
+
+// Services tells of the services.
+func (b *Box) Services() []sandbox.ServiceState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.services)
 }
 
 // Read is the content of a file.

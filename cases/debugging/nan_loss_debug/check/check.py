@@ -19,12 +19,11 @@ from judge import Judge
 
 EPOCHS, POINTS = 20, 50
 NOISE = 0.6  # six standard deviations of the noise in y
-RUN = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
 
 
 def visible_test(judge):
     room = judge.deliver("train.py", "test_model.py")
-    done = judge.python("-c", RUN, room, os.path.join(room, "test_model.py"), cwd=room, timeout=100)
+    done = judge.script(room, "test_model.py", timeout=100)
     lines = done.stdout.splitlines()
     passed = done.exit == 0 and any(line.startswith("Training successful") for line in lines)
     judge.expect("test_model.py is content", passed, f"exit {done.exit}\n{done.stdout}{done.stderr}")
@@ -109,6 +108,6 @@ def error_after(judge, lines, inputs, predictions, targets):
     return float(np.mean((final - targets[-1]) ** 2))
 
 
-with Judge() as judge:
+with Judge(imports=["torch"]) as judge:
     visible_test(judge)
     watched_training(judge)

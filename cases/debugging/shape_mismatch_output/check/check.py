@@ -19,12 +19,11 @@ from judge import Judge
 from torch import nn
 
 CONVOLUTIONS = [["Conv2d", [[64, 3, 3, 3], [64]]], ["Conv2d", [[128, 64, 3, 3], [128]]]]
-RUN = "import runpy, sys; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')"
 
 
 def visible_script(judge):
     room = judge.deliver("classifier_model.py", "run_model.py")
-    done = judge.python("-c", RUN, room, os.path.join(room, "run_model.py"), cwd=room, timeout=100)
+    done = judge.script(room, "run_model.py", timeout=100)
     passed = done.exit == 0 and "Model ran successfully" in done.stdout
     judge.expect("run_model.py runs", passed, f"exit {done.exit}\n{done.stdout}{done.stderr}")
 
@@ -103,7 +102,7 @@ def close(got, want):
     return got.shape == want.shape and torch.allclose(got, want, rtol=1e-3, atol=1e-4)
 
 
-with Judge() as judge:
+with Judge(imports=["torch"]) as judge:
     visible_script(judge)
     with torch.inference_mode():
         examined_class(judge)

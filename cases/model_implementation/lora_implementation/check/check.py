@@ -152,7 +152,7 @@ def compare_training(judge, got, values, x, y):
     judge.metric("training_loss", got["losses"][-1], description="mean squared error at the last of 50 steps")
 
 
-with Judge() as judge:
+with Judge(imports=["torch", "pytest"]) as judge:
     random = Random(judge.seed)
     forwards = []
     for inputs, outputs, rank, alpha, bias, dtype, lead in FORWARDS:

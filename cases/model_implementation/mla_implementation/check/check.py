@@ -183,7 +183,7 @@ def options():
     return parser.parse_args()
 
 
-with Judge() as judge:
+with Judge(imports=["torch", "pytest"]) as judge:
     chosen = options()
     made = trials(chosen.ropeless)
     rooms = judge.deliver("mla.py", "test_mla.py"), judge.deliver("mla.py")

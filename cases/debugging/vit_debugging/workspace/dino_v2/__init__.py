@@ -1,0 +1,1 @@
+"""A Vision Transformer with register tokens, as DINOv2 uses it."""

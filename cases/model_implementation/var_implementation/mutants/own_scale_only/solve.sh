@@ -1,0 +1,2 @@
+# Hole: with prog_si there is only that scale, as the original's prompt says, and its test does not.
+python3 -I /solution/complete.py
