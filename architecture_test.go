@@ -64,6 +64,18 @@ var rules = []rule{
 		why:   "a cache of files knows nothing of who asks for them, and runs nothing on the host",
 	},
 	{
+		of:    []string{"engine/keyshape"},
+		never: []string{"engine", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog"},
+		why:   "what a key looks like has nothing to do with where it lies",
+	},
+	{
+		of:    []string{"engine/imagelint"},
+		never: []string{"engine/apply", "engine/store", "engine/lang", "engine/plan", "engine/sandbox/docker", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog"},
+		why:   "what is wrong with an image is decided from streams and values alone",
+	},
+	{
 		of:    []string{"engine/lang"},
 		never: []string{"engine/sandbox", "engine/store", "engine/apply", "engine/plan", "reporters"},
 		why:   "the language knows nothing of running",

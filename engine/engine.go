@@ -72,8 +72,9 @@ type Origin struct {
 // A Run is a plan with what came of it: the only thing that reporters get.
 type Run struct {
 	Plan    *Plan
-	Results []Result     // exactly one for each trial of the plan, in its order
-	Gates   []GateResult // one for each gate of the suite, in its order
+	Results []Result        // exactly one for each trial of the plan, in its order
+	Gates   []GateResult    // one for each gate of the suite, in its order
+	Images  []ImageFindings // of the images that were looked at and of which there is something to say, sorted
 	Version Version
 	Origin  Origin
 	Began   time.Time // UTC

@@ -85,14 +85,15 @@ const (
 
 // Reasons of StatusErrored.
 const (
-	ReasonImage    Reason = "image"    // pull or build failed
-	ReasonAsset    Reason = "asset"    // fetching, or making the stand-in, failed
-	ReasonSandbox  Reason = "sandbox"  // create, start, copy or exec failed, or the container died
-	ReasonSetup    Reason = "setup"    // the case's setup failed
-	ReasonProvider Reason = "provider" // the provider of the model failed
-	ReasonAuth     Reason = "auth"     // the provider refused the key, or does not know the model
-	ReasonHost     Reason = "host"     // disk full, daemon gone, host out of memory
-	ReasonEngine   Reason = "engine"   // a bug of bench
+	ReasonImage    Reason = "image"        // pull or build failed
+	ReasonUnsafe   Reason = "image_unsafe" // the image gives the answer away, or cannot run a trial
+	ReasonAsset    Reason = "asset"        // fetching, or making the stand-in, failed
+	ReasonSandbox  Reason = "sandbox"      // create, start, copy or exec failed, or the container died
+	ReasonSetup    Reason = "setup"        // the case's setup failed
+	ReasonProvider Reason = "provider"     // the provider of the model failed
+	ReasonAuth     Reason = "auth"         // the provider refused the key, or does not know the model
+	ReasonHost     Reason = "host"         // disk full, daemon gone, host out of memory
+	ReasonEngine   Reason = "engine"       // a bug of bench
 )
 
 // Retryable lists the reasons for which an attempt may be made again: the others

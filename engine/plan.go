@@ -39,8 +39,8 @@ type Estimate struct {
 // A StepID names a step: its kind, a colon, and what it is for.
 type StepID string
 
-// A Step is a vertex of the plan. The implementations are *ImageStep, *AssetStep,
-// *RunStep and *CheckStep; there are no others.
+// A Step is a vertex of the plan. The implementations are *ImageStep, *LintStep,
+// *AssetStep, *RunStep and *CheckStep; there are no others.
 type Step interface {
 	StepID() StepID
 	Needs() []StepID
@@ -70,12 +70,22 @@ type AssetStep struct {
 	Image   StepID // the image that the stand-in is made in; empty for what is fetched
 }
 
+// A LintStep looks at what is in an image before an agent works in it. With a
+// finding that is an error, none does.
+type LintStep struct {
+	ID    StepID
+	Key   Key
+	Image *ImageStep
+	Cases []*Case // that are worked on in it: their hidden files are looked for
+}
+
 // A RunStep lets an agent work on a case and keeps a snapshot of what it left.
 // Trials with equal keys share one step.
 type RunStep struct {
 	ID       StepID
 	Key      Key
 	Image    StepID       // with the layer of the agent, if it has one
+	Lint     StepID       // of that image
 	Services []StepID     // images of the services of the sandbox, in their order
 	Assets   []*AssetStep // in the order of the case
 	Trials   []*Trial     // at least one; those of other matrices share its work
@@ -96,6 +106,8 @@ func (s *ImageStep) StepID() StepID { return s.ID }
 
 // StepID names the step.
 func (s *AssetStep) StepID() StepID { return s.ID }
+
+func (s *LintStep) StepID() StepID { return s.ID }
 
 // StepID names the step.
 func (s *RunStep) StepID() StepID { return s.ID }
@@ -119,9 +131,13 @@ func (s *AssetStep) Needs() []StepID {
 	return []StepID{s.Image}
 }
 
-// Needs are the images of the case and of its services, and its assets.
+// Needs is the image that is looked at.
+func (s *LintStep) Needs() []StepID { return []StepID{s.Image.ID} }
+
+// Needs are the images of the case, which has been looked at, and of its services,
+// and its assets.
 func (s *RunStep) Needs() []StepID {
-	return withAssets(s.Assets, append([]StepID{s.Image}, s.Services...)...)
+	return withAssets(s.Assets, append([]StepID{s.Image, s.Lint}, s.Services...)...)
 }
 
 // Needs is the run whose snapshot is graded, the image it is graded in, and the
@@ -141,6 +157,8 @@ func (s *ImageStep) StepKey() Key { return s.Key }
 // StepKey is what makes the step the same work as another.
 func (s *AssetStep) StepKey() Key { return s.Key }
 
+func (s *LintStep) StepKey() Key { return s.Key }
+
 // StepKey is what makes the step the same work as another.
 func (s *RunStep) StepKey() Key { return s.Key }
 
@@ -149,6 +167,7 @@ func (s *CheckStep) StepKey() Key { return s.Key }
 
 func (*ImageStep) step() {}
 func (*AssetStep) step() {}
+func (*LintStep) step()  {}
 func (*RunStep) step()   {}
 func (*CheckStep) step() {}
 

@@ -61,8 +61,19 @@ func Select(run *engine.Run, matrices []*engine.Matrix) *engine.Run {
 	out.Gates = selectGates(run.Gates, names)
 	if run.Plan != nil {
 		out.Plan = selectPlan(run.Plan, names)
+		out.Images = selectImages(run.Images, out.Plan.Steps)
 	}
 	return &out
+}
+
+// selectImages keeps what was found in steps.
+func selectImages(images []engine.ImageFindings, steps []engine.Step) (out []engine.ImageFindings) {
+	for _, i := range images {
+		if slices.ContainsFunc(steps, func(s engine.Step) bool { return s.StepID() == i.Step }) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // selectPlan keeps the trials of the named matrices and the steps that they

@@ -56,7 +56,7 @@ func newApplyCmd(a *app) *cobra.Command {
 	cmd.Flags().DurationVar(&f.budgetTime, "budget-time", 0, "how long the suite may take, such as 25m; it can only lower what the file says")
 	cmd.Flags().DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another bench that uses the results directory")
 	cmd.Flags().StringVar(&f.failOn, "fail-on", "", "\"failed\": exit with 3 if a trial failed")
-	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that the plan needs, such as net.open; repeatable")
+	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that the plan needs, such as net.open, or image.unsafe; repeatable")
 	return cmd
 }
 

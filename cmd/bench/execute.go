@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/apply"
+	"github.com/ml-dev-bench/bench/engine/imagelint"
 	"github.com/ml-dev-bench/bench/engine/sandbox/local"
 	"github.com/ml-dev-bench/bench/reporters"
 	"github.com/ml-dev-bench/bench/reporters/terminal"
@@ -20,6 +23,7 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 	run := &engine.Run{Plan: p, Version: thisVersion(), Began: time.Now().UTC()}
 	o := apply.Options{
 		Store: w.results, Judge: newJudge(w.session, p), Parallel: parallel(p.Suite.Parallel, f.parallel), Version: run.Version, Kill: s.kill,
+		Unsafe: slices.Contains(f.allow, imagelint.AllowUnsafe),
 	}
 	sandboxes := ""
 	if len(p.Steps) > 0 {
@@ -37,6 +41,9 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		}
 		defer cache.Close()
 		o.Assets = cache
+		if o.Inventories, err = openInventories(); err != nil {
+			return nil, cannot(err)
+		}
 		o.Driver, o.Machine, sandboxes = place.driver, place.machine.Machine, place.name
 	}
 	run.Origin = originOf(p.Suite.Root, sandboxes, ownFiles(p.Suite)...)
@@ -52,9 +59,13 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 	o.Observe = func(e apply.Event) {
 		j.observe(e)
 		show.observe(e)
+		if e, ok := e.(apply.ImageLinted); ok {
+			run.Images = append(run.Images, engine.ImageFindings{Step: e.Step.ID, Findings: e.Findings})
+		}
 	}
 	run.Results, run.Gates = apply.Run(s.ctx, p, o)
 	run.Ended = time.Now().UTC()
+	slices.SortFunc(run.Images, func(a, b engine.ImageFindings) int { return cmp.Compare(a.Step, b.Step) })
 	run.Exit = exitOf(run.Results, run.Gates, signalOf(s.ctx), late(run), f.failOn)
 	var err error
 	if !s.killed() {

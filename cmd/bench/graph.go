@@ -27,7 +27,7 @@ func newGraphCmd(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "graph FILE",
 		Short: "Draw what a suite runs, and what waits for what",
-		Long: "graph draws a suite: images, assets, matrices, gates and reports, and what each waits for.\n\n" +
+		Long: "graph draws a suite: images, looks into them (lint), assets, matrices, gates and reports, and what each waits for.\n\n" +
 			"  bench graph suite.hcl --format dot | dot -Tsvg > suite.svg\n" +
 			"  bench graph suite.hcl --format mermaid",
 		Args:              oneFile,
@@ -79,7 +79,7 @@ type drawing struct {
 
 type drawingNode struct {
 	ID     string `json:"id"`
-	Kind   string `json:"kind"` // image, asset, run, check, matrix, gate, report
+	Kind   string `json:"kind"` // image, lint, asset, run, check, matrix, gate, report
 	Label  string `json:"label"`
 	Matrix string `json:"matrix,omitempty"` // of a run or a check
 	Status string `json:"status,omitempty"` // as stored
@@ -116,7 +116,8 @@ func draw(p *engine.Plan, trials, status bool) *drawing {
 	return g
 }
 
-// inputs adds the images and the assets of a trial.
+// inputs adds the images and the assets of a trial, and the look into the image of
+// its agent.
 func (g *drawing) inputs(t *engine.Trial, trials bool) {
 	add := func(id engine.StepID) {
 		g.node(drawingNode{ID: string(id), Kind: "image", Label: string(id)})
@@ -129,6 +130,8 @@ func (g *drawing) inputs(t *engine.Trial, trials bool) {
 	if t.Check.Image != t.Run.Image {
 		g.edge(string(t.Check.Image), string(t.Run.Image), "input")
 	}
+	g.node(drawingNode{ID: string(t.Run.Lint), Kind: "lint", Label: string(t.Run.Lint)})
+	g.edge(string(t.Run.Image), string(t.Run.Lint), "input")
 	for _, s := range t.Run.Assets {
 		g.node(drawingNode{ID: string(s.ID), Kind: "asset", Label: fmt.Sprintf("%s, %s", s.ID, s.Variant)})
 		if s.Image != "" {
@@ -144,7 +147,9 @@ func (g *drawing) inputs(t *engine.Trial, trials bool) {
 // use draws what the run of a trial needs.
 func (g *drawing) use(t *engine.Trial, user string) {
 	for _, id := range t.Run.Needs() {
-		g.edge(string(id), user, "input")
+		if id != t.Run.Image { // the look into it leads there
+			g.edge(string(id), user, "input")
+		}
 	}
 }
 
@@ -247,7 +252,7 @@ func (g *drawing) json(w io.Writer) error {
 	return err
 }
 
-var dotShapes = map[string]string{"image": "cylinder", "asset": "cylinder", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
+var dotShapes = map[string]string{"image": "cylinder", "lint": "box", "asset": "cylinder", "run": "box", "check": "box", "matrix": "folder", "gate": "diamond", "report": "note"}
 
 // Colours only repeat what the label says.
 var statusColors = map[string]string{"passed": "palegreen", "failed": "lightcoral", "mixed": "khaki", "pending": "lightgrey"}

@@ -145,17 +145,20 @@ func describeOrder(m *engine.Matrix) []string {
 }
 
 func describeImages(p *engine.Plan) string {
-	images, layers, services := 0, 0, 0
+	images, layers, services, lints := 0, 0, 0, 0
 	for _, s := range p.Steps {
-		if i, ok := s.(*engine.ImageStep); ok {
+		switch s := s.(type) {
+		case *engine.ImageStep:
 			switch {
-			case i.Service != nil:
+			case s.Service != nil:
 				services++
-			case i.Base == "":
+			case s.Base == "":
 				images++
 			default:
 				layers++
 			}
+		case *engine.LintStep:
+			lints++
 		}
 	}
 	text := ""
@@ -167,6 +170,9 @@ func describeImages(p *engine.Plan) string {
 	}
 	if services > 0 {
 		text += ", " + plural(services, "service image")
+	}
+	if lints > 0 {
+		text += ", " + plural(lints, "lint")
 	}
 	if assets := describeAssets(p); assets != "" {
 		text += "; assets: " + assets

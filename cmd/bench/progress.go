@@ -26,6 +26,7 @@ type progress struct {
 	last    time.Time
 	began   map[engine.StepID]time.Time
 	errored map[engine.StepID]trouble // of images and assets, which may be tried again
+	told    map[string]bool           // of images
 	done    chan struct{}
 }
 
@@ -33,7 +34,7 @@ type progress struct {
 const heartbeat = 30 * time.Second
 
 func newProgress(a *app, p *engine.Plan) *progress {
-	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, errored: map[engine.StepID]trouble{}, last: time.Now(), done: make(chan struct{})}
+	s := &progress{w: a.stderr, total: len(p.Trials), running: map[*engine.Trial]bool{}, began: map[engine.StepID]time.Time{}, errored: map[engine.StepID]trouble{}, told: map[string]bool{}, last: time.Now(), done: make(chan struct{})}
 	for _, t := range p.Trials {
 		if t.Reuse.Sign == engine.SignSame {
 			s.reused++
@@ -81,6 +82,8 @@ func (s *progress) observe(e apply.Event) {
 		s.image(e)
 	case apply.AssetEnded:
 		s.asset(e)
+	case apply.ImageLinted:
+		s.linted(e)
 	case apply.StepStarted:
 		switch e.Step.(type) {
 		case *engine.RunStep:
@@ -131,6 +134,18 @@ func (s *progress) image(e apply.ImageEnded) {
 		return
 	}
 	s.errored[e.Step.ID] = trouble{e.Err, e.Log}
+}
+
+// linted tells once what is wrong with an image. Notes are for reports alone.
+func (s *progress) linted(e apply.ImageLinted) {
+	words := map[engine.Severity]string{engine.SeverityError: "ERROR", engine.SeverityWarning: "warning"}
+	for _, f := range e.Findings {
+		line := fmt.Sprintf("%-8s%s: %s. %s", words[f.Severity], e.Step.ID, reporters.Line(f.String()), reporters.Line(f.Fix))
+		if words[f.Severity] != "" && !s.told[line] {
+			s.told[line] = true
+			s.say("%s", line)
+		}
+	}
 }
 
 func (s *progress) asset(e apply.AssetEnded) {

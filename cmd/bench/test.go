@@ -19,6 +19,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine/apply"
 	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/certify"
+	"github.com/ml-dev-bench/bench/engine/imagelint"
 	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/store"
 	"github.com/ml-dev-bench/bench/reporters"
@@ -65,7 +66,7 @@ func newTestCmd(a *app) *cobra.Command {
 	cmd.Flags().IntVar(&f.parallel, "parallel", 0, "trials at once (default: as many as the machine has room for)")
 	cmd.Flags().BoolVar(&f.noReuse, "no-reuse", false, "test also what is certified as it is")
 	cmd.Flags().DurationVar(&f.lockTimeout, "lock-timeout", 0, "how long to wait for another bench that uses the results directory")
-	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that a case needs, such as net.open; repeatable")
+	cmd.Flags().StringArrayVar(&f.allow, "allow", nil, "a power that a case needs, such as net.open, or image.unsafe; repeatable")
 	for _, format := range []string{"junit", "markdown", "json"} {
 		f.reports[format] = cmd.Flags().String(format, "", "write a report as "+format+" to this file")
 	}
@@ -98,7 +99,7 @@ func (a *app) test(args []string, f *testFlags) error {
 		return err
 	}
 	defer func() { _ = results.Unlock() }() // the process ends soon, and the lock with it
-	c := &certifier{app: a, testFlags: f, stages: s, suite: suite, sources: sources, store: results, files: os.DirFS(suite.Root)}
+	c := &certifier{app: a, testFlags: f, stages: s, suite: suite, sources: sources, store: results, files: os.DirFS(suite.Root), told: map[string]bool{}}
 	defer c.close()
 	c.report.Version = thisVersion()
 	for _, one := range suite.Matrices[0].Cases {
@@ -144,13 +145,15 @@ type certifier struct {
 	*app
 	*testFlags
 	*stages
-	suite   *engine.Suite
-	sources *lang.Sources
-	store   *store.Store
-	files   fs.FS        // of the project
-	place   *place       // nil until something is to be run
-	assets  *asset.Cache // with it
-	report  certificate.Report
+	suite       *engine.Suite
+	sources     *lang.Sources
+	store       *store.Store
+	files       fs.FS           // of the project
+	place       *place          // nil until something is to be run
+	assets      *asset.Cache    // with it
+	inventories inventories     // of images, with it
+	told        map[string]bool // of images, on standard error
+	report      certificate.Report
 }
 
 func (c *certifier) close() {
@@ -212,7 +215,10 @@ func (c *certifier) open() error {
 	if err != nil {
 		return err
 	}
-	if c.assets, err = openAssets(); err != nil {
+	if c.inventories, err = openInventories(); err == nil {
+		c.assets, err = openAssets()
+	}
+	if err != nil {
 		at.close()
 		return cannot(err)
 	}
@@ -230,9 +236,10 @@ func (c *certifier) carryOut(p *engine.Plan) []engine.Result {
 	machine := c.place.machine.Machine
 	machine.CPUs *= crowd
 	show := newProgress(c.app, p)
-	show.silent = true
+	show.silent, show.told = true, c.told
 	defer show.stop()
 	results, _ := apply.Run(c.ctx, p, apply.Options{
+		Inventories: c.inventories, Unsafe: slices.Contains(c.allow, imagelint.AllowUnsafe),
 		Driver: c.place.driver, Store: c.store, Assets: c.assets, Machine: machine, Parallel: c.parallel,
 		Version: c.report.Version, Origin: c.report.Origin, Kill: c.kill, Observe: show.observe,
 	})

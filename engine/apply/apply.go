@@ -8,6 +8,7 @@
 //
 //	image.go  makes an image available, or lays an agent over one
 //	asset.go  fetches an asset, or lets a fixture make its stand-in
+//	lint.go   looks at what is in an image before an agent works in it
 //	run.go    lets an agent work in a sandbox, and stores what it left
 //	check.go  grades what is stored, in a sandbox that the agent never saw
 //
@@ -62,6 +63,11 @@ type Options struct {
 	// that of trials without a model is known: nothing.
 	Meter Meter
 
+	// Inventories remembers what is in images. It may be nil.
+	Inventories Inventories
+	// Unsafe lets agents work in images with errors.
+	Unsafe bool
+
 	// Observe is told what happens, in order, by one goroutine at a time. It
 	// may be nil.
 	Observe func(Event)
@@ -73,7 +79,8 @@ type Meter interface {
 }
 
 // An Event is something that happened in a run: an ImageStarted, an ImageEnded,
-// an AssetEnded, a StepStarted, a StepEnded, a TrialEnded or a GateEnded.
+// an ImageLinted, an AssetEnded, a StepStarted, a StepEnded, a TrialEnded or a
+// GateEnded.
 type Event interface{ event() }
 
 // ImageStarted says that an image is looked for, and pulled or built if it is
@@ -95,11 +102,17 @@ type AssetEnded struct {
 	Log   string // what its fixture has printed; empty if none ran
 }
 
+// ImageLinted says what was found in an image, if anything was.
+type ImageLinted struct {
+	Step     *engine.LintStep
+	Findings []engine.Finding // errors first; at least one
+}
+
 // StepStarted says that a step is about to be done, for the first time or once
 // more. The trial of a run step is at work from then on.
 type StepStarted struct {
 	Step  engine.Step
-	Trial *engine.Trial // the first one that it is for; nil for an image or an asset
+	Trial *engine.Trial // the first one that it is for; nil for an image, a look at one or an asset
 	Try   int           // counts from 1 in each run
 }
 
@@ -123,6 +136,7 @@ type GateEnded struct{ Result engine.GateResult }
 func (ImageStarted) event() {}
 func (ImageEnded) event()   {}
 func (AssetEnded) event()   {}
+func (ImageLinted) event()  {}
 func (StepStarted) event()  {}
 func (StepEnded) event()    {}
 func (TrialEnded) event()   {}
@@ -217,6 +231,8 @@ func (r *runner) work(ctx context.Context, s graph.Start) (report graph.Report) 
 		return r.image(ctx, step)
 	case *engine.AssetStep:
 		return r.asset(ctx, step)
+	case *engine.LintStep:
+		return r.lint(ctx, step)
 	case *engine.RunStep:
 		return r.run(ctx, step, s.Devices[resourceGPU])
 	case *engine.CheckStep:

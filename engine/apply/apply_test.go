@@ -55,7 +55,10 @@ type bench struct {
 	meter  apply.Meter
 	gpus   []string
 	assets *asset.Cache
-	wanted engine.Variant      // of assets
+	wanted engine.Variant    // of assets
+	look   sandbox.Inspector // of the driver; nil if it has none
+	kept   apply.Inventories
+	unsafe bool
 	gates  []engine.GateResult // of the last apply
 }
 
@@ -92,9 +95,17 @@ func (b *bench) carryOut(t *testing.T, ctx context.Context, p *engine.Plan, s *s
 	defer s.Unlock()
 	b.events = nil
 	ended := make(chan []engine.Result, 1)
+	driver := sandbox.Driver(b.driver)
+	if b.look != nil {
+		driver = struct {
+			*fake.Driver
+			sandbox.Inspector
+		}{b.driver, b.look}
+	}
 	go func() {
 		results, gates := apply.Run(ctx, p, apply.Options{
-			Driver: b.driver, Store: s, Assets: b.assets, Judge: b.judge, Meter: b.meter, Machine: apply.Machine{CPUs: 4, GPUs: b.gpus}, Parallel: b.suite.Parallel,
+			Driver: driver, Inventories: b.kept, Unsafe: b.unsafe, Store: s, Assets: b.assets, Judge: b.judge, Meter: b.meter,
+			Machine: apply.Machine{CPUs: 4, GPUs: b.gpus}, Parallel: b.suite.Parallel,
 			Observe: func(e apply.Event) { b.events = append(b.events, e) },
 		})
 		b.gates = gates

@@ -27,7 +27,8 @@ func (r *runner) begin(s engine.Step, try int) {
 	r.tell(StepStarted{s, trialOf(s), try})
 }
 
-// trialOf is the trial in whose name a step works; nil for an image or an asset.
+// trialOf is the trial in whose name a step works; nil for an image, a look at one
+// or an asset.
 func trialOf(s engine.Step) *engine.Trial {
 	switch s := s.(type) {
 	case *engine.RunStep:
@@ -190,10 +191,10 @@ func (r *runner) outcomeOf(rec *record) engine.Outcome {
 		}
 		return engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonImage, Cause: image.ID, Detail: "its image could not be made"}
 	}
-	if asset, ok := r.steps[e.Cause].(*engine.AssetStep); ok && e.Status == graph.Errored {
-		o := r.records[asset.ID].outcome
+	if id := engine.StepID(e.Cause); failsItself(r.steps[e.Cause]) && e.Status == graph.Errored {
+		o := r.records[id].outcome
 		if o.Reason != engine.ReasonEngine { // a bug is told where it hit
-			o.Cause = asset.ID
+			o.Cause = id
 		}
 		return o
 	}
@@ -206,4 +207,14 @@ func (r *runner) outcomeOf(rec *record) engine.Outcome {
 		reason = engine.ReasonBudget
 	}
 	return engine.Outcome{Status: engine.StatusSkipped, Reason: reason, Detail: detail}
+}
+
+// failsItself reports whether a step has an outcome that its trials share. That of
+// an image says only that there is none.
+func failsItself(s engine.Step) bool {
+	switch s.(type) {
+	case *engine.LintStep, *engine.AssetStep:
+		return true
+	}
+	return false
 }

@@ -25,7 +25,7 @@ const (
 	resourceMemory = "memory" // bytes
 	resourcePIDs   = "pids"
 	resourceGPU    = "gpu"
-	resourceBuild  = "build" // images and assets being fetched or made
+	resourceBuild  = "build" // images and assets being fetched, made or looked at
 
 	resourceMatrix   = "matrix:"
 	resourceLock     = "lock:"

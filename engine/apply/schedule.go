@@ -16,7 +16,7 @@ import (
 //	matrix:M  what its trials came to; done if it is complete
 //	gate:G    the judgement over matrices; done if it passed
 //
-//	image, asset ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
+//	image ─► lint, asset ─► run ─► check ─► matrix:A ─► gate:G ─► start:B ─► run …
 const (
 	startPrefix  = "start:"
 	matrixPrefix = "matrix:"
@@ -39,14 +39,15 @@ func (r *runner) config() graph.Config {
 // isInput reports whether a step makes what trials need, whose work they share.
 func isInput(s engine.Step) bool {
 	switch s.(type) {
-	case *engine.ImageStep, *engine.AssetStep:
+	case *engine.ImageStep, *engine.LintStep, *engine.AssetStep:
 		return true
 	}
 	return false
 }
 
 // trialsByStep lists the trials that steps work for, less those that have a
-// verdict: for an image or an asset, all that need it, or need what is made of it.
+// verdict: for an image, a look at one or an asset, all that need it, or need what
+// is made of it.
 func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 	out := map[engine.StepID][]*engine.Trial{}
 	for _, s := range slices.Backward(r.plan.Steps) {
@@ -55,6 +56,9 @@ func (r *runner) trialsByStep() map[engine.StepID][]*engine.Trial {
 			out[s.ID] = slices.DeleteFunc(slices.Clone(s.Trials), reused)
 		case *engine.CheckStep:
 			out[s.ID] = slices.DeleteFunc(slices.Clone(s.Trials), reused)
+		}
+		if _, ok := s.(*engine.LintStep); ok {
+			continue // its runs bring the trials to the image
 		}
 		if _, ok := s.(*engine.CheckStep); ok && r.steps[string(s.Needs()[0])] != nil {
 			continue // its run brings the trials to what both need
@@ -79,7 +83,7 @@ func (r *runner) vertex(c *graph.Config, k *ranks, s engine.Step, trials []*engi
 	t := trials[0]
 	v.Retry, v.Seed = retryOf(t.Matrix), t.Seed
 	switch s := s.(type) {
-	case *engine.ImageStep:
+	case *engine.ImageStep, *engine.LintStep:
 		v.Takes, v.Rank = []graph.Claim{{Name: resourceBuild, Amount: 1}}, k.of(rankImage, trials)
 		return v
 	case *engine.AssetStep:

@@ -254,6 +254,8 @@ func noVerdict(r *engine.Result) (engine.ProofState, string) {
 	switch r.Outcome.Reason {
 	case engine.ReasonCheck:
 		return engine.ProofBroken, fmt.Sprintf("The check cannot decide. Trial %s: %s.", r.Trial.ID, why(r))
+	case engine.ReasonUnsafe:
+		return engine.ProofBroken, fmt.Sprintf("No agent may work in the image of the case. Trial %s: %s.", r.Trial.ID, why(r))
 	case engine.ReasonSetup:
 		return engine.ProofBroken, fmt.Sprintf("The setup of the case does not work. Trial %s: %s.", r.Trial.ID, why(r))
 	}

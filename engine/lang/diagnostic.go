@@ -13,6 +13,7 @@ import (
 	"github.com/mitchellh/go-wordwrap"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/keyshape"
 )
 
 // Sources are the benchfiles that were read. They can show a diagnostic
@@ -21,7 +22,7 @@ type Sources struct {
 	Root  string // absolute path of the project root
 	files map[string][]byte
 	pins  map[string]string // of the lock file
-	keys  map[string][]stretch
+	keys  map[string][]keyshape.Stretch
 }
 
 // Write shows diagnostics, each with its line and a caret under the mistake:

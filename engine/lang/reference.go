@@ -280,6 +280,7 @@ var outcomeRows = []outcomeRow{
 	{engine.StatusFailed, engine.ReasonAgentExit, "A check failed, and the agent had ended with another exit status than 0."},
 	{engine.StatusErrored, engine.ReasonImage, "An image could not be pulled or built, or the agent not be installed in it."},
 	{engine.StatusErrored, engine.ReasonAsset, "An asset could not be fetched or is not what its `sha256` says, or its fixture failed."},
+	{engine.StatusErrored, engine.ReasonUnsafe, "The image holds a file of a check or a solution, or neither `cat` nor `sh`: no agent works in it, unless `--allow image.unsafe` says so."},
 	{engine.StatusErrored, engine.ReasonSandbox, "A sandbox could not be started or used, or ended through no fault of the agent."},
 	{engine.StatusErrored, engine.ReasonSetup, "The setup of the case failed."},
 	{engine.StatusErrored, engine.ReasonProvider, "The provider of the model could not answer, however often it was asked."},

@@ -10,6 +10,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/keyshape"
 )
 
 const (
@@ -72,20 +73,20 @@ type cell struct {
 
 type cells []cell
 
-// cells gives a stretch of a file as it is shown: without what looks like a key.
+// cells gives a keyshape.Stretch of a file as it is shown: without what looks like a key.
 func (s *Sources) cells(file string, from, to int) cells {
 	text := s.files[file]
 	if s.keys == nil {
-		s.keys = map[string][]stretch{}
+		s.keys = map[string][]keyshape.Stretch{}
 	}
 	keys, ok := s.keys[file]
 	if !ok {
-		keys = keysIn(string(text))
+		keys = keyshape.Find(string(text))
 		s.keys[file] = keys
 	}
 	part := bytes.Clone(text[from:to])
 	for _, k := range keys {
-		for i := max(k.from, from); i < min(k.to, to); i++ {
+		for i := max(k.From, from); i < min(k.To, to); i++ {
 			part[i-from] = '*'
 		}
 	}

@@ -99,7 +99,7 @@ func TestRemovedSnapshot(t *testing.T) {
 	if diff := cmp.Diff(want, p.Trials[0].Reuse); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(p.Steps) != 3 {
+	if len(p.Steps) != 4 {
 		t.Errorf("%d steps", len(p.Steps))
 	}
 }

@@ -56,11 +56,11 @@ func TestAssets(t *testing.T) {
 		variants []engine.Variant
 	}{
 		{s, "", []string{
-			"image:box", "asset:rows of both, full", "asset:words of both, mini", "run:m/both@noop#1", "check:m/both@noop#1", "run:m/url@noop#1", "check:m/url@noop#1",
+			"image:box", "asset:rows of both, full", "asset:words of both, mini", "lint:box", "run:m/both@noop#1", "check:m/both@noop#1", "run:m/url@noop#1", "check:m/url@noop#1",
 			"asset:rows of made, mini", "run:m/made@noop#1", "check:m/made@noop#1", "run:m/none@noop#1", "check:m/none@noop#1",
 		}, []engine.Variant{"mini", "full", "mini", ""}},
 		{mini, engine.VariantMini, []string{
-			"image:box", "asset:rows of both, mini", "asset:words of both, mini", "run:m/both@noop#1", "check:m/both@noop#1",
+			"image:box", "asset:rows of both, mini", "asset:words of both, mini", "lint:box", "run:m/both@noop#1", "check:m/both@noop#1",
 			"run:m/made@noop#1", "check:m/made@noop#1", "run:m/none@noop#1", "check:m/none@noop#1",
 		}, []engine.Variant{"mini", "mini", ""}},
 	} {

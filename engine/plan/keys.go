@@ -17,6 +17,7 @@ import (
 const (
 	imageProtocol = "image/2"
 	assetProtocol = "asset/1"
+	lintProtocol  = "lint/1"
 	runProtocol   = "run/2"
 	checkProtocol = "check/2"
 )
@@ -287,6 +288,11 @@ func imageKey(i engine.Image, platform string) engine.Key {
 		b.Add("pin", i.Pin)
 	}
 	return b.Key()
+}
+
+// lintKey: a look at an image is the same if the image is.
+func lintKey(image *engine.ImageStep) engine.Key {
+	return digest.NewKey(lintProtocol).AddSum("image", image.Key.Sum).Key()
 }
 
 // layerKey is that of an agent's layer over the image of a case.

@@ -191,7 +191,7 @@ func TestSteps(t *testing.T) {
 	layered.Layer = &engine.Build{Dockerfile: "Dockerfile"}
 	agents := []*engine.Agent{builtin("noop", engine.BuiltinNoop), layered}
 	p := newPlan(t, suiteOf(matrixOf("one", a, agents), matrixOf("two", a, agents)), nil)
-	want := []string{"image:box", "run:one/a@noop#1", "check:one/a@noop#1", "image:box+run", "run:one/a@run#1", "check:one/a@run#1"}
+	want := []string{"image:box", "lint:box", "run:one/a@noop#1", "check:one/a@noop#1", "image:box+run", "lint:box+run", "run:one/a@run#1", "check:one/a@run#1"}
 	if diff := cmp.Diff(want, steps(p)); diff != "" {
 		t.Errorf("equal work in two matrices is done once (-want +got):\n%s", diff)
 	}
@@ -214,6 +214,9 @@ func TestSteps(t *testing.T) {
 	if over.Agent != layered || over.Base != "image:box" || over.Image.Build != layered.Layer {
 		t.Errorf("the layer: got %+v", over)
 	}
+	if look := done["lint:box+run"].(*engine.LintStep); look.Image != over || !slices.Equal(look.Cases, a) || p.Trials[1].Run.Lint != look.ID {
+		t.Errorf("what the agent works in is looked at: got %+v", look)
+	}
 	if r, c := p.Trials[1].Run, p.Trials[1].Check; r.Image != over.ID || c.Image != "image:box" {
 		t.Errorf("the agent works in %s and is graded in %s; want the layer, and the image without it", r.Image, c.Image)
 	}
@@ -234,7 +237,7 @@ func TestImages(t *testing.T) {
 	for _, tr := range p.Trials {
 		images = append(images, tr.Run.Image)
 	}
-	want := []engine.StepID{"image:box", "image:box", engine.StepID("image:box-" + p.Steps[len(p.Steps)-3].StepKey().Sum.Short())}
+	want := []engine.StepID{"image:box", "image:box", engine.StepID("image:box-" + p.Steps[len(p.Steps)-4].StepKey().Sum.Short())}
 	if diff := cmp.Diff(want, images); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

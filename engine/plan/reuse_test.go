@@ -33,7 +33,7 @@ func TestReuse(t *testing.T) {
 	}
 	brokenCheck := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonCheck}
 
-	all := []string{"image:box", "run:m/a@noop#1", "check:m/a@noop#1"}
+	all := []string{"image:box", "lint:box", "run:m/a@noop#1", "check:m/a@noop#1"}
 	regrade := []string{"image:box", "check:m/a@noop#1"}
 	for _, tt := range []struct {
 		name    string
@@ -153,7 +153,7 @@ func TestRerunOfErroredCheck(t *testing.T) {
 	if p := newPlan(t, s, h); len(p.Steps) != 2 {
 		t.Errorf("got steps %v, want no run", steps(p))
 	}
-	if p := newPlan(t, s, h, plan.Options{Rerun: []string{"errored"}}); len(p.Steps) != 3 {
+	if p := newPlan(t, s, h, plan.Options{Rerun: []string{"errored"}}); len(p.Steps) != 4 {
 		t.Errorf("got steps %v, want a run", steps(p))
 	}
 }
@@ -170,7 +170,7 @@ func TestSharedWork(t *testing.T) {
 	if fresh[0].Run != fresh[1].Run {
 		t.Fatal("the two matrices share no work")
 	}
-	all := []string{"image:box", "run:one/a@noop#1", "check:one/a@noop#1"}
+	all := []string{"image:box", "lint:box", "run:one/a@noop#1", "check:one/a@noop#1"}
 	for _, tt := range []struct {
 		name     string
 		graded   bool

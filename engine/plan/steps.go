@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -14,7 +15,7 @@ func (b *builder) makeSteps(cells []*cell) {
 	images := newImages()
 	assets := newAssets(images, b.options.Assets)
 	s := &stepper{
-		builder: b, images: images, assets: assets, keys: newKeys(images, assets, b.plan.Driver), planned: map[engine.StepID]bool{},
+		builder: b, images: images, assets: assets, keys: newKeys(images, assets, b.plan.Driver), planned: map[engine.StepID]bool{}, lints: map[engine.StepID]*engine.LintStep{},
 		runs: make(map[engine.Digest]*engine.RunStep, len(b.plan.Trials)),
 	}
 	at := 0
@@ -44,7 +45,8 @@ type stepper struct {
 	assets  *assets
 	keys    *keys
 	runs    map[engine.Digest]*engine.RunStep
-	planned map[engine.StepID]bool // images and assets
+	planned map[engine.StepID]bool             // images and assets
+	lints   map[engine.StepID]*engine.LintStep // that are planned, by their id
 }
 
 // assign gives a trial the steps of its work, which other trials may have too,
@@ -55,7 +57,8 @@ func (s *stepper) assign(alone []*engine.Trial, cell string) {
 	key := s.keys.run(t)
 	t.Run = s.runs[key.Sum]
 	if t.Run == nil {
-		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: s.images.of(t.Case.Sandbox, t.Agent).ID, Assets: s.assets.of(t.Case), Trials: alone}
+		image := s.images.of(t.Case.Sandbox, t.Agent)
+		t.Run = &engine.RunStep{ID: stepID("run:", cell, t.ID.N), Key: key, Image: image.ID, Lint: lintID(image), Assets: s.assets.of(t.Case), Trials: alone}
 		for _, v := range t.Case.Sandbox.Services {
 			t.Run.Services = append(t.Run.Services, s.images.service(t.Case.Sandbox, v).ID)
 		}
@@ -91,7 +94,7 @@ func (s *stepper) addSteps(t *engine.Trial) {
 			}
 		}
 		s.addInputs(t.Case)
-		s.add(s.images.of(t.Case.Sandbox, t.Agent))
+		s.addLint(s.images.of(t.Case.Sandbox, t.Agent), t.Case)
 		for _, v := range t.Case.Sandbox.Services {
 			s.add(s.images.service(t.Case.Sandbox, v))
 		}
@@ -124,4 +127,23 @@ func (s *stepper) add(step engine.Step) {
 		s.planned[step.StepID()] = true
 		s.plan.Steps = append(s.plan.Steps, step)
 	}
+}
+
+// addLint adds an image in which an agent works on a case, and the look at it.
+func (s *stepper) addLint(image *engine.ImageStep, c *engine.Case) {
+	s.add(image)
+	id := lintID(image)
+	step := s.lints[id]
+	if step == nil {
+		step = &engine.LintStep{ID: id, Key: lintKey(image), Image: image}
+		s.lints[id] = step
+		s.plan.Steps = append(s.plan.Steps, step)
+	}
+	if !slices.Contains(step.Cases, c) {
+		step.Cases = append(step.Cases, c)
+	}
+}
+
+func lintID(image *engine.ImageStep) engine.StepID {
+	return "lint:" + engine.StepID(strings.TrimPrefix(string(image.ID), "image:"))
 }

@@ -34,6 +34,23 @@ type Driver interface {
 	Start(ctx context.Context, spec Spec) (Sandbox, error)
 }
 
+// An Inspector is a Driver that can tell what is in an image without running
+// anything of it.
+type Inspector interface {
+	// Inspect says what an image says of itself.
+	Inspect(ctx context.Context, image string) (ImageConfig, error)
+	// Export writes all files of an image, as a sandbox would have them, as a
+	// tar stream whose names are relative to "/".
+	Export(ctx context.Context, image string, w io.Writer) error
+}
+
+// An ImageConfig is what an image says of itself. It may hold secrets.
+type ImageConfig struct {
+	Env        []string // "NAME=value"
+	Entrypoint []string
+	History    []string // the commands that made it, with their build arguments
+}
+
 // A Sandbox is a place with files and processes, cut off from the host and from
 // all networks, that is gone after Close.
 type Sandbox interface {

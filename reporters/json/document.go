@@ -20,6 +20,7 @@ type document struct {
 	Totals   totals         `json:"totals"`
 	Gates    []gate         `json:"gates"`
 	Matrices []matrix       `json:"matrices"`
+	Findings []finding      `json:"image_findings,omitempty"`
 	Trials   []trial        `json:"trials"`
 }
 
@@ -28,6 +29,11 @@ type suite struct {
 	Description string          `json:"description,omitempty"`
 	Seed        uint64          `json:"seed"`
 	Sources     []engine.Source `json:"sources"`
+}
+
+type finding struct {
+	Step engine.StepID `json:"step"`
+	engine.Finding
 }
 
 type gate struct {

@@ -75,6 +75,11 @@ func documentOf(run *engine.Run) document {
 	for _, m := range reporters.Matrices(results) {
 		d.Matrices = append(d.Matrices, matrixOf(m))
 	}
+	for _, i := range run.Images {
+		for _, f := range i.Findings {
+			d.Findings = append(d.Findings, finding{i.Step, f})
+		}
+	}
 	for i := range results {
 		d.Trials = append(d.Trials, trialOf(&results[i]))
 	}

@@ -1,6 +1,6 @@
 // Package markdown writes a run as GitHub-flavoured Markdown, for step summaries,
 // pull requests and pages: the verdict first, then gates, totals, a table and a
-// grid for each matrix, what went wrong, what was tried again, and where the
+// grid for each matrix, what was found in images, what went wrong, what was tried again, and where the
 // numbers come from.
 //
 //	# Done: hello
@@ -58,6 +58,9 @@ func (r Reporter) Report(w io.Writer, run *engine.Run) error {
 		if err := p.matrix(m); err != nil {
 			return err
 		}
+	}
+	if err := p.images(run.Images); err != nil {
+		return err
 	}
 	p.problems(results)
 	if err := p.retried(reporters.Retried(results)); err != nil {
@@ -263,6 +266,28 @@ func (p *page) weaknesses(all []reporters.Weakness) {
 	}
 	p.block("%s", strings.Join(lines, "\n"))
 	p.more(len(all), "reasons")
+}
+
+// images is a table of what was found in images.
+func (p *page) images(images []engine.ImageFindings) error {
+	out := newTable([]string{"image", "severity", "rule", "finding", "what to do"}, nil)
+	for _, i := range images {
+		for _, f := range i.Findings {
+			out.rows = append(out.rows, []string{
+				cell(strings.TrimPrefix(string(i.Step), "lint:")), cell(string(f.Severity)), cell(f.Rule), cell(reporters.Head(f.String(), maxDetail)), cell(f.Fix),
+			})
+		}
+	}
+	if len(out.rows) == 0 {
+		return nil
+	}
+	p.block("## Image findings")
+	text, err := out.render()
+	if err != nil {
+		return err
+	}
+	p.block("%s", text)
+	return nil
 }
 
 func (p *page) more(n int, what string) {

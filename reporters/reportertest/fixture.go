@@ -104,6 +104,10 @@ func Hostile() *engine.Run {
 	nan.Earlier = append(nan.Earlier, engine.Try{N: 2})
 	nan.Attempt.N = 3
 	b.add(b.trial(m, c, a, "", 7), engine.Outcome{Status: engine.StatusSkipped, Reason: engine.ReasonBudget, Detail: Evil})
+	b.run.Images = []engine.ImageFindings{{Step: "lint:" + Evil, Findings: []engine.Finding{
+		{Severity: engine.SeverityError, Rule: Evil, Path: "/" + Evil, Summary: Evil, Detail: Evil, Fix: Evil},
+		{Severity: engine.SeverityNote, Rule: "entrypoint", Summary: "the image has an ENTRYPOINT, which is not used", Detail: "What it prepares is not prepared.", Fix: "Do it in the Dockerfile."},
+	}}}
 	gate := b.gate(Evil, engine.GateFailed, Evil, Evil)
 	gate.Gate.Pos.File, gate.Gate.Condition.Text, gate.Values[0] = Evil, Evil, engine.GateValue{Name: Evil, Value: Evil}
 	b.run.Gates = append(b.run.Gates, engine.GateResult{})

@@ -115,6 +115,9 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if spec.Compare || spec.Over {
 		return nil, errNoImage
 	}
+	if spec.Serve != nil {
+		return nil, errors.New("local sandboxes cannot reach anything outside, be it served or not: use a Docker engine")
+	}
 	ctx, cancel := context.WithTimeout(ctx, spec.Sandbox.Timeouts.Start)
 	defer cancel()
 	var volumes []*os.File

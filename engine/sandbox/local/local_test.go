@@ -50,7 +50,7 @@ func open(t *testing.T) (*local.Driver, string) {
 
 func TestConformance(t *testing.T) {
 	d, image := open(t)
-	sandboxtest.Run(t, d, image, sandboxtest.Memory, sandboxtest.Images)
+	sandboxtest.Run(t, d, image, sandboxtest.Memory, sandboxtest.Images, sandboxtest.Serving)
 }
 
 // An ordinary user has sandboxes as good as root's, if ids were set aside for it.

@@ -60,6 +60,10 @@ const Memory Promise = "memory is bounded and told"
 // them, and with which they can be compared.
 const Images Promise = "files of the image can be changed"
 
+// Serving is that what Spec.Serve answers can be reached from inside. A driver that
+// cannot keep it refuses to start such a sandbox.
+const Serving Promise = "serves"
+
 // Run holds a driver against what package sandbox says of it, but for some
 // promises.
 func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
@@ -99,7 +103,13 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 		t.Run("files over the image", func(t *testing.T) { t.Parallel(); over(t, d, image) })
 	}
 	t.Run("lost shell", func(t *testing.T) { t.Parallel(); lostShell(t, d, image) })
-	t.Run("serves", func(t *testing.T) { serves(t, d, image) })
+	t.Run(string(Serving), func(t *testing.T) {
+		if slices.Contains(without, Serving) {
+			refusesToServe(t, d, image)
+			return
+		}
+		serves(t, d, image)
+	})
 	t.Run("many at once", func(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 12 {

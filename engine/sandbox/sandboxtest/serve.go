@@ -223,3 +223,13 @@ func servesNobody(t *testing.T, d sandbox.Driver, image string) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// refusesToServe demands an error of a driver that cannot serve.
+func refusesToServe(t *testing.T, d sandbox.Driver, image string) {
+	spec := Spec(image)
+	spec.Serve = http.NotFoundHandler()
+	box, err := d.Start(t.Context(), spec)
+	if err == nil {
+		t.Error("it starts a sandbox that nothing can serve", box.Close())
+	}
+}
