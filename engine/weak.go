@@ -6,10 +6,13 @@ import "fmt"
 // benchfile leaves open to the agent. Each is an argument and what it means, in one
 // line. Most trials have none. Plans and all reports tell them.
 func (t *Trial) Weaknesses() (all []string) {
-	if t.Case == nil || t.Case.Sandbox == nil {
+	if t.Case == nil {
 		return nil
 	}
-	if t.Case.Sandbox.Network == NetworkOpen {
+	if t.Case.Snapshot == SnapshotFilesystem {
+		all = append(all, `snapshot = "filesystem": the agent can change the programs with which it is checked`)
+	}
+	if t.Case.Sandbox != nil && t.Case.Sandbox.Network == NetworkOpen {
 		all = append(all, `network = "open": the agent can reach everything outside, answers included`)
 	}
 	return all

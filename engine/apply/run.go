@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"archive/tar"
 	"bufio"
 	"compress/gzip"
 	"context"
@@ -134,6 +135,7 @@ func (w *worker) work(ctx context.Context) (err error) {
 	box, err := w.Driver.Start(ctx, sandbox.Spec{
 		Image: w.attempt.Image, Sandbox: c.Sandbox, Trial: w.trial.ID.String(), Files: w.files,
 		Volumes: w.volumes, Services: w.services(), GPUs: w.gpus, Serve: w.reach.handler(),
+		Compare: c.Snapshot == engine.SnapshotFilesystem,
 	})
 	if err != nil {
 		return errors.Join(err, w.keepLog(err))
@@ -353,8 +355,12 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%d bytes", n)
 }
 
-// snapshot stores what the agent left in its workspace.
+// snapshot stores what the agent left.
 func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
+	dir, clean, err := w.keeps(ctx, box)
+	if err != nil {
+		return w.tooLarge(err)
+	}
 	f, err := os.Create(filepath.Join(w.dir, store.SnapshotFile))
 	if err != nil {
 		return err
@@ -378,9 +384,11 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 			pipe.CloseWithError(err)
 			copied <- err
 		}()
-		err = box.CopyOut(ctx, w.trial.Case.Sandbox.Workdir, pipe)
+		if err = box.CopyOut(ctx, dir, pipe); errors.Is(err, sandbox.ErrNoDirectory) { // the agent has removed it: it left nothing
+			err = tar.NewWriter(pipe).Close()
+		}
 	}()
-	left, err := snapshot.Clean(bufio.NewReaderSize(r, 1<<20), zip, snapshot.DefaultLimits)
+	left, err := clean(bufio.NewReaderSize(r, 1<<20), zip)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r) // the padding after the end of the archive
 	}
@@ -391,14 +399,43 @@ func (w *worker) snapshot(ctx context.Context, box sandbox.Sandbox) error {
 	}
 	w.attempt.Left = left
 	if errors.Is(err, snapshot.ErrTooLarge) {
-		w.attempt.Outcome = engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitDisk, Detail: err.Error()}
-		return os.Remove(f.Name())
+		return errors.Join(w.tooLarge(err), os.Remove(f.Name()))
 	}
 	if err = errors.Join(err, copyErr, zip.Close(), f.Sync()); err != nil {
 		return err
 	}
 	w.attempt.Snapshot = digest.Hash(sum)
 	return nil
+}
+
+// tooLarge makes it the agent's failure that it left more than is kept, or deeper
+// than anyone can follow. Any other error stays one.
+func (w *worker) tooLarge(err error) error {
+	if !errors.Is(err, snapshot.ErrTooLarge) && !errors.Is(err, sandbox.ErrLongPath) {
+		return err
+	}
+	w.attempt.Outcome = engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitDisk, Detail: err.Error()}
+	return nil
+}
+
+// keeps says which directory of a sandbox is copied, and what is kept of it.
+func (w *worker) keeps(ctx context.Context, box sandbox.Sandbox) (dir string, clean func(io.Reader, io.Writer) ([]string, error), err error) {
+	c := w.trial.Case
+	if c.Snapshot != engine.SnapshotFilesystem {
+		return c.Sandbox.Workdir, func(r io.Reader, to io.Writer) ([]string, error) {
+			return snapshot.Clean(r, to, snapshot.DefaultLimits)
+		}, nil
+	}
+	var mounts []string
+	for _, m := range c.Sandbox.Mounts {
+		mounts = append(mounts, m.Target)
+	}
+	for _, v := range w.volumes {
+		mounts = append(mounts, v.Target)
+	}
+	changes := snapshot.NewChanges(snapshot.DefaultLimits, c.Sandbox.Workdir, mounts...)
+	err = box.Changes(ctx, func(ch sandbox.Change) error { return changes.Add(ch.Path, ch.Deleted) })
+	return "/", changes.Clean, err
 }
 
 func (w *worker) log(name string, out *sandbox.Output) error {

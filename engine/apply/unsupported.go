@@ -88,13 +88,7 @@ func (u *unsupported) inCase(c *engine.Case) {
 	if !u.first(c) {
 		return
 	}
-	u.unless(c.Snapshot != engine.SnapshotFilesystem, c.Pos, fmt.Sprintf("the file system of case %s cannot be kept yet", c.Name),
-		fmt.Sprintf("cases with snapshot = %q, but keeps only the workspace. ", c.Snapshot)+leaveCase(c))
 	u.unless(len(c.Artifacts) == 0, c.Pos, fmt.Sprintf("artifacts of case %s cannot be kept yet", c.Name), "cases with artifacts, but keeps none. Remove the argument.")
-}
-
-func leaveCase(c *engine.Case) string {
-	return fmt.Sprintf("Leave the case out with --case '!%s'.", c.Name)
 }
 
 func (u *unsupported) sandbox(s *engine.Sandbox) {

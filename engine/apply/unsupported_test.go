@@ -22,7 +22,7 @@ func full() *engine.Suite {
 		m.If = &engine.Condition{Static: &yes}
 	}
 	c := s.Cases[0]
-	c.Snapshot, c.Solution = engine.SnapshotWorkspace, &engine.Script{Command: []string{"solve"}}
+	c.Snapshot, c.Solution = engine.SnapshotFilesystem, &engine.Script{Command: []string{"solve"}}
 	c.Sandbox.Network, c.Sandbox.Allow, c.Sandbox.Platform, c.Sandbox.Lock = engine.NetworkGateway, []string{"api.test"}, "linux/amd64", "l"
 	c.Sandbox.Services = []*engine.Service{{Name: "db", Image: engine.Image{Ref: "postgres"}}}
 	s.Agents[0].Layer, s.Agents[0].Install = &engine.Build{Context: &engine.Tree{}}, true
@@ -66,9 +66,6 @@ func TestUnsupported(t *testing.T) {
 		{"mount", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Sandbox.Mounts = []*engine.Mount{{Source: "data", Pos: here}}
 		}, `sandbox "box" cannot mount data yet`},
-		{"snapshot", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
-			c.Snapshot, c.Pos = engine.SnapshotFilesystem, here
-		}, `the file system of case c cannot be kept yet`},
 		{"case's artifacts", func(_ *engine.Suite, _ *engine.Matrix, c *engine.Case, _ *engine.Agent) {
 			c.Artifacts, c.Pos = []string{"/tmp/*"}, here
 		}, `artifacts of case c cannot be kept yet`},

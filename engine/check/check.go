@@ -12,6 +12,10 @@
 //	/bench/result     where the check may leave a score and metrics; for root alone
 //	the assets        as the agent had them, which nobody can change
 //
+// Where the case says so, what is graded is the whole file system, and not just the
+// workspace: then the image has been changed as the agent changed it, and the
+// programs that the check runs may be the agent's. See engine.SnapshotFilesystem.
+//
 // The check runs as root, with just the capabilities to run the candidate's code
 // as the agent's user and to kill it. Its exit status, as the engine reports it,
 // decides: 0 passes, 75 and a command that does not exist mean that the check is
@@ -47,7 +51,7 @@ type Input struct {
 	Key      engine.Key
 	Image    string                        // id of the pristine image
 	Volumes  []sandbox.Volume              // assets, as the agent had them
-	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of the workspace
+	Snapshot func() (io.ReadCloser, error) // opens the gzipped tar of what the case says is graded
 	Version  engine.Version
 	Origin   engine.Origin
 	GPUs     []string // ids of those that the sandbox has
@@ -150,8 +154,16 @@ func (r *runner) run(ctx context.Context) (engine.CheckResult, error) {
 // start makes a grading sandbox; a nil snapshot leaves the workspace empty.
 func (r *runner) start(ctx context.Context, open func() (io.ReadCloser, error)) (sandbox.Sandbox, error) {
 	c := r.in.Trial.Case
+	over := open != nil && c.Snapshot == engine.SnapshotFilesystem
+	var remove []string
+	if over {
+		if err := unzip(open, func(snap io.Reader) (err error) { remove, err = snapshot.Deleted(snap); return err }); err != nil {
+			return nil, err
+		}
+	}
 	return r.driver.Start(ctx, sandbox.Spec{
 		Image: r.in.Image, Sandbox: c.Sandbox, Grading: true, Trial: r.in.Trial.ID.String(), GPUs: r.in.GPUs, Volumes: r.in.Volumes,
+		Over: over, Remove: remove,
 		Files: func(w io.Writer) error {
 			files := snapshot.NewWriter(w)
 			workspace := snapshot.Place{Dir: c.Sandbox.Workdir, Owner: c.Sandbox.User}
@@ -176,6 +188,18 @@ func (r *runner) restore(files *snapshot.Writer, at snapshot.Place, open func() 
 	if open == nil {
 		return files.Dir(at)
 	}
+	put := files.Restore
+	if r.in.Trial.Case.Snapshot == engine.SnapshotFilesystem {
+		put = files.RestoreFilesystem
+	}
+	return unzip(open, func(snap io.Reader) (err error) {
+		r.changed, err = put(at, snap, snapshot.Protected{Workspace: r.in.Trial.Case.Workspace, Globs: r.in.Trial.Case.Protect})
+		return err
+	})
+}
+
+// unzip opens a snapshot to be read.
+func unzip(open func() (io.ReadCloser, error), read func(io.Reader) error) error {
 	stored, err := open()
 	if err != nil {
 		return err
@@ -185,8 +209,7 @@ func (r *runner) restore(files *snapshot.Writer, at snapshot.Place, open func() 
 	if err != nil {
 		return fmt.Errorf("stored snapshot: %w", err)
 	}
-	r.changed, err = files.Restore(at, plain, snapshot.Protected{Workspace: r.in.Trial.Case.Workspace, Globs: r.in.Trial.Case.Protect})
-	return err
+	return read(plain)
 }
 
 func (r *runner) env() map[string]string {
@@ -273,7 +296,10 @@ func lastLine(s string) string {
 func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *engine.CheckResult) error {
 	var archive bytes.Buffer
 	limited := &limitedWriter{&archive, 4 * resultLimit}
-	if err := box.CopyOut(ctx, resultDir, limited); err != nil {
+	switch err := box.CopyOut(ctx, resultDir, limited); {
+	case errors.Is(err, sandbox.ErrNoDirectory):
+		return broken("removed %s, which is for a score and metrics", resultDir)
+	case err != nil:
 		return err
 	}
 	if limited.left == 0 {
@@ -285,12 +311,17 @@ func (r *runner) readResults(ctx context.Context, box sandbox.Sandbox, result *e
 		if err != nil {
 			break // its end
 		}
-		if h.Typeflag == tar.TypeReg && h.Size <= resultLimit {
-			if text, err := io.ReadAll(in); err == nil {
-				files[path.Join(path.Dir(resultDir), h.Name)] = text
-			}
-		} else if h.Typeflag == tar.TypeReg {
-			return broken("wrote %d bytes to %s; at most %d are read", h.Size, path.Base(h.Name), resultLimit)
+		name := path.Join(path.Dir(resultDir), h.Name)
+		switch {
+		case name != scoreFile && name != metricsFile:
+			continue
+		case h.Typeflag != tar.TypeReg:
+			return broken("left something else than a file in the place of %s", path.Base(name))
+		case h.Size > resultLimit:
+			return broken("wrote %d bytes to %s; at most %d are read", h.Size, path.Base(name), resultLimit)
+		}
+		if files[name], err = io.ReadAll(in); err != nil {
+			return fmt.Errorf("reading what a check left: %w", err)
 		}
 	}
 	if text, ok := files[scoreFile]; ok {

@@ -1,10 +1,12 @@
 package check_test
 
 import (
+	"archive/tar"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -250,5 +252,103 @@ func TestMetrics(t *testing.T) {
 		} else if !strings.Contains(detail, test.want) {
 			t.Errorf("%.60s: got %s, %q; want %q", test.text, got, detail, test.want)
 		}
+	}
+}
+
+// A left is an entry of the directory of results, as an engine copies it.
+type left struct {
+	name string
+	kind byte
+	text string
+}
+
+// resultDriver starts sandboxes in which checks leave more than plain files.
+type resultDriver struct {
+	*fake.Driver
+	left []left
+	gone bool // the directory itself is not there
+}
+
+func (d resultDriver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox, error) {
+	box, err := d.Driver.Start(ctx, spec)
+	return resultBox{box, d}, err
+}
+
+type resultBox struct {
+	sandbox.Sandbox
+	driver resultDriver
+}
+
+func (b resultBox) CopyOut(_ context.Context, dir string, w io.Writer) error {
+	if b.driver.gone {
+		return fmt.Errorf("copying %s: %w", dir, sandbox.ErrNoDirectory)
+	}
+	out := tar.NewWriter(w)
+	for _, l := range b.driver.left {
+		h := &tar.Header{Name: l.name, Typeflag: l.kind, Mode: 0o600}
+		if l.kind == tar.TypeReg {
+			h.Size = int64(len(l.text))
+		} else {
+			h.Linkname = l.text
+		}
+		if err := out.WriteHeader(h); err != nil {
+			return err
+		}
+		if l.kind == tar.TypeReg {
+			io.WriteString(out, l.text)
+		}
+	}
+	return out.Close()
+}
+
+// Whatever a check leaves in the place of its results is either read, or told, or
+// none of them; it never hangs, and never is the sandbox's fault.
+func TestOddResults(t *testing.T) {
+	dir := left{"result/", tar.TypeDir, ""}
+	for _, test := range []struct {
+		name  string
+		left  []left
+		gone  bool
+		want  string // part of what a broken check says; empty if it has passed
+		score float64
+	}{
+		{name: "nothing", left: []left{dir}, score: 1},
+		{name: "score", left: []left{dir, {"result/score", tar.TypeReg, "0.5"}}, score: 0.5},
+		{name: "no directory", gone: true, want: "removed /bench/result"},
+		{name: "file for a directory", left: []left{{"result", tar.TypeReg, "0.5"}}, score: 1},
+		{name: "link for a directory", left: []left{{"result", tar.TypeSymlink, "/workspace"}}, score: 1},
+		{name: "score is a link", left: []left{dir, {"result/score", tar.TypeSymlink, "/workspace/score"}}, want: "something else than a file in the place of score"},
+		{name: "score is a second name", left: []left{dir, {"result/a", tar.TypeReg, "1"}, {"result/score", tar.TypeLink, "result/a"}}, want: "something else than a file in the place of score"},
+		{name: "score is a pipe", left: []left{dir, {"result/score", tar.TypeFifo, ""}}, want: "something else than a file in the place of score"},
+		{name: "score is a directory", left: []left{dir, {"result/score/", tar.TypeDir, ""}}, want: "something else than a file in the place of score"},
+		{name: "metrics are a device", left: []left{dir, {"result/metrics.json", tar.TypeChar, ""}}, want: "something else than a file in the place of metrics.json"},
+		{name: "score is huge", left: []left{dir, {"result/score", tar.TypeReg, strings.Repeat("1", 1<<20)}}, want: "left too much"},
+		{name: "score is large", left: []left{dir, {"result/score", tar.TypeReg, strings.Repeat("1", 100_000)}}, want: "wrote 100000 bytes to score"},
+		{name: "metrics are large", left: []left{dir, {"result/metrics.json", tar.TypeReg, strings.Repeat(" ", 100_000)}}, want: "wrote 100000 bytes to metrics.json"},
+		{name: "another file is large", left: []left{dir, {"result/notes", tar.TypeReg, strings.Repeat("1", 100_000)}, {"result/score", tar.TypeReg, "0.25"}}, score: 0.25},
+		{name: "other things", left: []left{dir, {"result/link", tar.TypeSymlink, "score"}, {"result/pipe", tar.TypeFifo, ""}, {"result/d/score", tar.TypeReg, "0.25"}, {"score", tar.TypeReg, "0.25"}}, score: 1},
+		{name: "bytes that are no text", left: []left{dir, {"result/score", tar.TypeReg, "\xff\x00"}}, want: "which is no number from 0 to 1"},
+		{name: "control characters", left: []left{dir, {"result/score", tar.TypeReg, "\x1b[2J1"}}, want: `wrote "\x1b[2J1" to BENCH_SCORE`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := resultDriver{&fake.Driver{}, test.left, test.gone}
+			box := &engine.Sandbox{Name: "box", Workdir: "/workspace", User: engine.DefaultUser}
+			g, err := check.Run(t.Context(), d, check.Input{Trial: &engine.Trial{Case: &engine.Case{Name: "case", Sandbox: box, Checks: []*engine.Check{newCheck("c")}}}, Image: "image"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if open, _ := d.Open(); open != 0 {
+				t.Errorf("%d sandboxes were not closed", open)
+			}
+			if test.want != "" {
+				if g.Outcome.String() != "errored(check)" || !strings.Contains(g.Outcome.Detail, test.want) {
+					t.Errorf("got %v, %q; want %q", g.Outcome, g.Outcome.Detail, test.want)
+				}
+				return
+			}
+			if g.Outcome.Status != engine.StatusInvalid || !g.Checks[0].Passed || g.Checks[0].Score != test.score {
+				t.Errorf("got %v, %q, %+v", g.Outcome, g.Outcome.Detail, g.Checks[0])
+			}
+		})
 	}
 }

@@ -63,8 +63,13 @@ type Sandbox interface {
 	// Freeze stops every process of the sandbox in one moment, for good.
 	Freeze(ctx context.Context) error
 	// CopyOut writes a directory as a tar stream, whose names begin with the
-	// name of the directory.
+	// name of the directory. The error wraps ErrNoDirectory if it is not there.
 	CopyOut(ctx context.Context, dir string, w io.Writer) error
+	// Changes tells each what differs from the image: what was put in and what
+	// programs did. It may name more, such as the directories around them, and
+	// ends with the first error of each. The error wraps ErrLongPath if a path
+	// is longer than the engine can follow, which programs can make.
+	Changes(ctx context.Context, each func(Change) error) error
 	// Usage is what the sandbox has used so far. Not after Freeze.
 	Usage(ctx context.Context) (engine.Usage, error)
 	// Services tells of each service, in the order of the Spec. After Close it
@@ -97,6 +102,15 @@ type Spec struct {
 	// relative to "/".
 	Files func(io.Writer) error
 
+	// Compare says that Changes will be called, which not every driver can do.
+	Compare bool
+
+	// Over says that Files may replace what the image has, programs included.
+	// What keeps the sandbox is started from the image before they come in, and
+	// first the image's own rm removes the paths in Remove, with all below.
+	Over   bool
+	Remove []string // absolute; not without Over
+
 	// Volumes are shown in it. Nobody can write to them, not even root.
 	Volumes []Volume
 
@@ -126,6 +140,12 @@ type Volume struct {
 	Key    string                // of what is in it: volumes with equal keys are equal
 	Target string                // absolute path in the sandbox
 	Files  func(io.Writer) error // writes a tar stream whose names are relative to the target; not called if the driver has the volume
+}
+
+// A Change is a path at which a sandbox differs from its image.
+type Change struct {
+	Path    string // absolute; bytes that are no text are U+FFFD
+	Deleted bool   // what the image has there is gone; something new may be there
 }
 
 // A Cmd is a command to be run in a sandbox.
@@ -188,3 +208,10 @@ var ErrUnavailable = errors.New("the sandbox engine cannot be reached")
 // ErrNoMemory is that a program was killed which had less memory than it may
 // have: it was the machine that had none left.
 var ErrNoMemory = errors.New("the machine ran out of memory, and its kernel killed what ran in the sandbox: run fewer trials at once, or give sandboxes less memory")
+
+// ErrNoDirectory is that a directory that is to be copied is not there (any more).
+var ErrNoDirectory = errors.New("there is no such directory in the sandbox")
+
+// ErrLongPath is that programs have made a tree of directories so deep that what
+// changed in it cannot be told. It is the one error of a sandbox that is theirs.
+var ErrLongPath = errors.New("a path in the sandbox is too long to be followed")

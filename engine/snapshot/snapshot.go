@@ -8,8 +8,11 @@
 // What an agent leaves is hostile until proven otherwise. [Clean] lets pass
 // directories, plain files, and links that stay inside; devices, pipes, sockets,
 // links that lead out and names that could confuse a reader are left out, and
-// are listed. [Restore] puts a stored snapshot back with the protected files as
-// the case has them.
+// are listed. [Writer.Restore] puts a stored snapshot back with the protected files
+// as the case has them.
+//
+// Where an agent must install programs, [Changes] keeps instead what it changed in
+// the whole file system, and [Writer.RestoreFilesystem] puts that over the image.
 //
 // The package is pure: streams in, streams out.
 package snapshot
@@ -35,8 +38,14 @@ type Limits struct {
 // DefaultLimits hold a few checkpoints and a virtual environment.
 var DefaultLimits = Limits{Bytes: 4 << 30, Entries: 200_000}
 
-// ErrTooLarge reports a workspace that outgrew the limits of a snapshot.
-var ErrTooLarge = errors.New("workspace too large for a snapshot")
+// ErrTooLarge reports that what an agent left outgrew the limits of a snapshot.
+var ErrTooLarge = errors.New("what the agent left is too large for a snapshot")
+
+// maxNames bounds the names of all entries together, in bytes: they are kept in
+// memory while a snapshot is made.
+const maxNames = 64 << 20
+
+var errLongNames = fmt.Errorf("%w: the names of files take more than %d bytes", ErrTooLarge, maxNames)
 
 // maxLeft bounds how many refused entries are listed by name.
 const maxLeft = 50
@@ -53,16 +62,13 @@ func Clean(r io.Reader, w io.Writer, limits Limits) (left []string, err error) {
 			break
 		}
 		if err != nil {
-			return c.left, fmt.Errorf("reading the workspace: %w", err)
+			return c.list(), fmt.Errorf("reading the workspace: %w", err)
 		}
 		if err := c.entry(h); err != nil {
-			return c.left, err
+			return c.list(), err
 		}
 	}
-	if c.refused > maxLeft {
-		c.left = append(c.left, fmt.Sprintf("and %d more", c.refused-maxLeft))
-	}
-	return c.left, c.out.Close()
+	return c.list(), c.out.Close()
 }
 
 type cleaner struct {
@@ -71,10 +77,10 @@ type cleaner struct {
 	limits  Limits
 	bytes   int64
 	entries int
+	names   int             // bytes of all names
 	files   map[string]bool // plain files that were let pass: what a hard link may name
 	links   map[string]bool // symbolic links that were let pass: nothing may lie below them
-	left    []string
-	refused int
+	refusals
 }
 
 func (c *cleaner) entry(h *tar.Header) error {
@@ -83,35 +89,31 @@ func (c *cleaner) entry(h *tar.Header) error {
 		return nil // the directory itself
 	}
 	if c.entries++; c.entries > c.limits.Entries {
-		return fmt.Errorf("%w: more than %d files", ErrTooLarge, c.limits.Entries)
+		return c.limits.tooMany()
+	}
+	if c.names += len(h.Name); c.names > maxNames {
+		return errLongNames
 	}
 	if !ok {
 		c.refuse(h.Name, "odd name")
 		return nil
 	}
-	for d := path.Dir(name); d != "."; d = path.Dir(d) {
-		if c.links[d] { // where it really lies, and where its own ".." leads, is for the link to say
-			c.refuse(name, "below a symbolic link")
-			return nil
-		}
+	if c.belowLink(name) {
+		c.refuse(name, "below a symbolic link")
+		return nil
 	}
 	out := &tar.Header{Name: name, Mode: h.Mode & 0o777, ModTime: h.ModTime.UTC().Truncate(time.Second), Format: tar.FormatPAX}
 	switch h.Typeflag {
 	case tar.TypeDir:
 		out.Typeflag, out.Name = tar.TypeDir, name+"/"
 	case tar.TypeReg:
-		if c.bytes += h.Size; c.bytes > c.limits.Bytes {
-			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.limits.Bytes)
-		}
 		out.Typeflag, out.Size = tar.TypeReg, h.Size
-		c.files[name] = true
 	case tar.TypeSymlink:
 		if !staysInside(name, h.Linkname) {
 			c.refuse(name, "symbolic link that leads out of the workspace")
 			return nil
 		}
 		out.Typeflag, out.Linkname = tar.TypeSymlink, h.Linkname
-		c.links[name] = true
 	case tar.TypeLink:
 		target, ok := inner(h.Linkname)
 		if !ok || !c.files[target] {
@@ -123,21 +125,61 @@ func (c *cleaner) entry(h *tar.Header) error {
 		c.refuse(name, "neither a file, a directory nor a link")
 		return nil
 	}
-	if err := c.out.WriteHeader(out); err != nil {
-		return err
+	return c.pass(name, out)
+}
+
+// belowLink reports whether a name lies below a symbolic link that was let pass:
+// where it really lies, and where its own ".." leads, is for the link to say.
+func (c *cleaner) belowLink(name string) bool {
+	for d := path.Dir(name); d != "."; d = path.Dir(d) {
+		if c.links[d] {
+			return true
+		}
 	}
-	if out.Typeflag != tar.TypeReg {
-		return nil
+	return false
+}
+
+// pass writes an entry, with its content.
+func (c *cleaner) pass(name string, out *tar.Header) error {
+	switch out.Typeflag {
+	case tar.TypeReg:
+		if c.bytes += out.Size; c.bytes > c.limits.Bytes {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, c.limits.Bytes)
+		}
+		c.files[name] = true
+	case tar.TypeSymlink:
+		c.links[name] = true
+	}
+	if err := c.out.WriteHeader(out); err != nil || out.Typeflag != tar.TypeReg {
+		return err
 	}
 	_, err := io.Copy(c.out, c.in)
 	return err
 }
 
-func (c *cleaner) refuse(name, why string) {
-	c.refused++
-	if len(c.left) < maxLeft {
-		c.left = append(c.left, strconv.QuoteToGraphic(name)+": "+why)
+func (l Limits) tooMany() error {
+	return fmt.Errorf("%w: more than %d files", ErrTooLarge, l.Entries)
+}
+
+// Refusals lists entries that were left out, and why.
+type refusals struct {
+	left    []string
+	refused int
+}
+
+func (r *refusals) refuse(name, why string) {
+	r.refused++
+	if len(r.left) < maxLeft {
+		r.left = append(r.left, strconv.QuoteToGraphic(name)+": "+why)
 	}
+}
+
+// list is nil if nothing was refused.
+func (r *refusals) list() []string {
+	if r.refused > maxLeft {
+		return append(r.left, fmt.Sprintf("and %d more", r.refused-maxLeft))
+	}
+	return r.left
 }
 
 // inner strips the first component of a name. It is not ok if the name could

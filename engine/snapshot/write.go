@@ -134,7 +134,18 @@ func (p Protected) match(name string) bool {
 // case has them: changed and deleted ones come back, added ones are dropped.
 // Changed lists those on which the agent's tree differed, sorted.
 func (w *Writer) Restore(p Place, snap io.Reader, protected Protected) (changed []string, err error) {
-	r := &restorer{Writer: w, place: p, protected: protected, pristine: map[string]engine.TreeEntry{}, parents: map[string]bool{}, seen: map[string]engine.Digest{}, dropped: map[string]bool{}}
+	return w.restore(p, snap, protected, false)
+}
+
+// RestoreFilesystem writes a stored snapshot of a file system over that of the
+// image, in which what is [Deleted] must not be any more. Files keep their owners.
+// What is said of Restore holds for the workspace at p.
+func (w *Writer) RestoreFilesystem(p Place, snap io.Reader, protected Protected) (changed []string, err error) {
+	return w.restore(p, snap, protected, true)
+}
+
+func (w *Writer) restore(p Place, snap io.Reader, protected Protected, whole bool) (changed []string, err error) {
+	r := &restorer{Writer: w, place: p, whole: whole, protected: protected, pristine: map[string]engine.TreeEntry{}, parents: map[string]bool{}, seen: map[string]engine.Digest{}, dropped: map[string]bool{}}
 	if err := w.Dir(p); err != nil {
 		return nil, err
 	}
@@ -158,6 +169,7 @@ func (w *Writer) Restore(p Place, snap io.Reader, protected Protected) (changed 
 type restorer struct {
 	*Writer
 	place     Place
+	whole     bool // names are relative to "/", and not to the place
 	protected Protected
 	pristine  map[string]engine.TreeEntry // protected entries of the case, by path
 	parents   map[string]bool             // directories that lead to them
@@ -182,7 +194,13 @@ func (r *restorer) index() {
 
 // entry copies one entry of the snapshot, unless a protected one takes its place.
 func (r *restorer) entry(h *tar.Header, content io.Reader) error {
-	name := strings.TrimSuffix(h.Name, "/")
+	if r.whole && marked(h.Name) {
+		return nil
+	}
+	name, inside := r.local(strings.TrimSuffix(h.Name, "/"))
+	if !inside {
+		return r.outside(h, content)
+	}
 	isDir := h.Typeflag == tar.TypeDir
 	if r.protected.match(name) && !isDir || r.below(name) {
 		return r.note(name, h, content)
@@ -199,17 +217,50 @@ func (r *restorer) entry(h *tar.Header, content io.Reader) error {
 		return nil
 	}
 	out := *h
+	out.Format = tar.FormatPAX // in the one that it was read with, a longer name may not fit
 	out.Name = strings.TrimPrefix(path.Join(r.place.Dir, name), "/")
-	out.Uid, out.Gid, out.Uname, out.Gname = r.place.Owner.UID, r.place.Owner.GID, "", ""
+	if !r.whole {
+		out.Uid, out.Gid, out.Uname, out.Gname = r.place.Owner.UID, r.place.Owner.GID, "", ""
+	}
 	switch h.Typeflag {
 	case tar.TypeDir:
 		out.Name += "/"
 		out.Mode |= 0o700 // or nobody but root could restore what lies in it
 		return r.dir(&out)
 	case tar.TypeLink:
-		out.Linkname = strings.TrimPrefix(path.Join(r.place.Dir, h.Linkname), "/")
+		if !r.whole {
+			out.Linkname = strings.TrimPrefix(path.Join(r.place.Dir, h.Linkname), "/")
+		}
 	}
 	if err := r.tar.WriteHeader(&out); err != nil {
+		return err
+	}
+	_, err := io.Copy(r.tar, content)
+	return err
+}
+
+// local is the name of an entry in the workspace, if it is there.
+func (r *restorer) local(name string) (rel string, inside bool) {
+	if !r.whole {
+		return name, true
+	}
+	dir := relative(r.place.Dir)
+	if name == dir {
+		return ".", false // it has been made
+	}
+	rel, inside = strings.CutPrefix(name, dir+"/")
+	return rel, inside
+}
+
+// outside copies an entry that does not lie in the workspace.
+func (r *restorer) outside(h *tar.Header, content io.Reader) error {
+	switch {
+	case h.Typeflag == tar.TypeDir:
+		return r.dir(h)
+	case h.Typeflag == tar.TypeLink && r.gone(h.Linkname):
+		return nil
+	}
+	if err := r.tar.WriteHeader(h); err != nil {
 		return err
 	}
 	_, err := io.Copy(r.tar, content)
@@ -226,8 +277,12 @@ func (r *restorer) below(name string) bool {
 	return false
 }
 
-// gone reports whether an entry of the snapshot was not copied.
+// gone reports whether an entry of the workspace was not copied.
 func (r *restorer) gone(name string) bool {
+	name, inside := r.local(name)
+	if !inside {
+		return false
+	}
 	_, ok := r.seen[name]
 	return ok || r.dropped[name]
 }

@@ -202,3 +202,23 @@ func TestWriteTree(t *testing.T) {
 		}
 	}
 }
+
+// A name that has just fitted into the plain header of a tar stream gets longer
+// when it is put back.
+func TestRestoreLongNames(t *testing.T) {
+	for n := 80; n < 270; n++ {
+		name := strings.Repeat("d", n/2) + "/" + strings.Repeat("f", n-n/2)
+		var stored, w bytes.Buffer
+		if _, err := snapshot.Clean(bytes.NewReader(pack(t, file("w/"+name, "1"), hardlink("w/l", "w/"+name))), &stored, wide); err != nil {
+			t.Fatal(err)
+		}
+		files := snapshot.NewWriter(&w)
+		if _, err := files.Restore(snapshot.Place{Dir: "/work/space"}, &stored, snapshot.Protected{}); err != nil {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+		files.Close()
+		if got := unpack(t, w.Bytes()); len(got) != 3 || got[1].name != "work/space/"+name || got[2].text != got[1].name {
+			t.Errorf("%d bytes: got %v", n, got)
+		}
+	}
+}

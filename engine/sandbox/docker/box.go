@@ -77,8 +77,10 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 	if err := around.join(ctx, b.id); err != nil {
 		return nil, err
 	}
-	if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
-		return nil, err
+	if !spec.Over {
+		if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
+			return nil, err
+		}
 	}
 	// Attached before the start: otherwise PID 1 could see the end at once.
 	att, err := d.client.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{Stream: true, Stdin: true})
@@ -86,8 +88,19 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbo
 		return nil, err
 	}
 	b.stdin = att.Conn
-	if err := gpuError(c.Start(ctx), spec.GPUs); err != nil || spec.Serve == nil {
-		return b, err
+	if err := gpuError(c.Start(ctx), spec.GPUs); err != nil {
+		return nil, err
+	}
+	if spec.Over {
+		if err := b.removeFiles(ctx, spec.Remove); err != nil {
+			return nil, err
+		}
+		if err := d.copyIn(ctx, b.id, "/", spec.Files); err != nil {
+			return nil, err
+		}
+	}
+	if spec.Serve == nil {
+		return b, nil
 	}
 	return b, b.serve(ctx, spec.Serve)
 }
@@ -164,6 +177,9 @@ func (d *Driver) copyIn(ctx context.Context, id, dir string, files func(io.Write
 	packed := make(chan error, 1)
 	go func() {
 		err := files(w)
+		if err != nil {
+			err = fmt.Errorf("packing files: %w", err) // the HTTP client compares errors, and some of package tar cannot be compared
+		}
 		w.CloseWithError(err)
 		packed <- err
 	}()
@@ -201,6 +217,11 @@ func (b *box) freeze(ctx context.Context) error {
 // CopyOut streams a directory.
 func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	r, err := b.client.CopyFromContainer(ctx, b.id, client.CopyFromContainerOptions{SourcePath: dir})
+	if gone(err) { // the directory, or the container
+		if err = b.alive(ctx); err == nil {
+			err = sandbox.ErrNoDirectory
+		}
+	}
 	if err != nil {
 		return wrap("copying "+dir+" out of a sandbox", err)
 	}

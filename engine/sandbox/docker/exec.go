@@ -142,11 +142,13 @@ var errDied = errors.New("the container died while a command ran in it")
 // survived makes sure that it was not the end of the container that killed a
 // command. The engine may not know of it yet, and would even copy files out; but
 // the kernel kills the commands of a container only once its first process is
-// ending, and lets nothing more start in it from then on.
+// ending, and lets nothing more start in it from then on. What is started is the
+// program of that first process, which is the engine's own: a command may have
+// removed all others, and that must not look like the end of the container.
 func (b *box) survived(ctx context.Context) error {
 	starting, cancel := context.WithTimeout(ctx, startWait)
 	defer cancel()
-	exec, err := b.client.ExecCreate(starting, b.id, client.ExecCreateOptions{Cmd: []string{"sh", "-c", ":"}, User: "0:0"})
+	exec, err := b.client.ExecCreate(starting, b.id, client.ExecCreateOptions{Cmd: []string{"/proc/1/exe", "--version"}, User: "0:0"})
 	if err == nil {
 		_, err = b.client.ExecStart(starting, exec.ID, client.ExecStartOptions{Detach: true})
 	}

@@ -32,7 +32,7 @@ import (
 
 // A Call is a call of a method of the driver or of one of its sandboxes.
 type Call struct {
-	Method  string // "Image", "Start", "Exec", "Freeze", "CopyOut", "Usage" or "Close"
+	Method  string // "Image", "Start", "Exec", "Freeze", "CopyOut", "Changes", "Usage" or "Close"
 	Image   string // for Image: its name
 	Trial   string // empty for Image
 	Grading bool   // in the sandbox of a check
@@ -47,6 +47,9 @@ type Driver struct {
 	Program func(ctx context.Context, b *Box, cmd sandbox.Cmd) (sandbox.Exit, error)
 	// Fail is asked first in every call; its error is that of the call.
 	Fail func(ctx context.Context, c Call) error
+
+	// Base is what every image has: content by absolute path.
+	Base map[string]string
 
 	// Used is what every sandbox says that it has used.
 	Used engine.Usage
@@ -134,6 +137,10 @@ func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (sandbox.Sandbox,
 	if err := b.serve(ctx); err != nil {
 		return nil, err
 	}
+	maps.Copy(b.files, d.Base)
+	for _, name := range spec.Remove {
+		b.Remove(name)
+	}
 	if err := unpack(spec.Files, func(name, content string) { b.Write("/"+name, content) }); err != nil {
 		return nil, err
 	}
@@ -206,6 +213,13 @@ func (b *Box) Write(name, content string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.files[name] = content
+}
+
+// Remove removes a file, or a directory with all below.
+func (b *Box) Remove(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	maps.DeleteFunc(b.files, func(file, _ string) bool { return file == name || strings.HasPrefix(file, name+"/") })
 }
 
 // unpack reads a tar stream, and keeps its files.
@@ -290,7 +304,7 @@ func (b *Box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {
-		rest, ok := strings.CutPrefix(name, dir+"/")
+		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 		if !ok {
 			continue
 		}
@@ -302,6 +316,32 @@ func (b *Box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 		}
 	}
 	return out.Close()
+}
+
+// Changes compares the files with those of the image.
+func (b *Box) Changes(ctx context.Context, each func(sandbox.Change) error) error {
+	if err := b.call(ctx, "Changes"); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(b.files)) {
+		if was, ok := b.driver.Base[name]; ok && was == b.files[name] {
+			continue
+		}
+		if err := each(sandbox.Change{Path: name}); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(b.driver.Base)) {
+		if _, ok := b.files[name]; ok {
+			continue
+		}
+		if err := each(sandbox.Change{Path: name, Deleted: true}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Usage is what the driver was told to say.

@@ -266,7 +266,10 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	defer stop()
 	_, copyErr := io.Copy(w, r)
 	_ = r.Close() // so that the keeper ends, if w has failed
-	_, err = b.wait(ctx, to)
+	done, err := b.wait(ctx, to)
+	if done.None {
+		err = sandbox.ErrNoDirectory
+	}
 	if copyErr != nil && ctx.Err() == nil {
 		return copyErr
 	}
@@ -275,6 +278,9 @@ func (b *box) CopyOut(ctx context.Context, dir string, w io.Writer) error {
 	}
 	return nil
 }
+
+// Changes is refused at Start.
+func (b *box) Changes(context.Context, func(sandbox.Change) error) error { return errNoImage }
 
 // Usage is unknown: only control groups could tell.
 func (b *box) Usage(context.Context) (engine.Usage, error) { return engine.Usage{}, nil }

@@ -105,10 +105,15 @@ func refuse(s *engine.Sandbox) error {
 	return nil
 }
 
+var errNoImage = errors.New("local sandboxes have no image, so nothing can be installed in them, nor can it be told what changed: use a Docker engine for cases whose snapshot is the file system")
+
 // Start starts a keeper, and lets it make the sandbox.
 func (d *Driver) Start(ctx context.Context, spec sandbox.Spec) (_ sandbox.Sandbox, err error) {
 	if err := refuse(spec.Sandbox); err != nil {
 		return nil, err
+	}
+	if spec.Compare || spec.Over {
+		return nil, errNoImage
 	}
 	if spec.Serve != nil {
 		return nil, errors.New("local sandboxes cannot reach anything outside, be it served or not: use a Docker engine")

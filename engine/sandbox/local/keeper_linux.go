@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime"
@@ -59,7 +60,7 @@ func (k *keeper) serve() error {
 			return err
 		}
 		if err := k.do(&r, files); err != nil {
-			k.reply(reply{ID: r.ID, Err: err.Error()})
+			k.reply(reply{ID: r.ID, Err: err.Error(), None: r.Copy != "" && errors.Is(err, fs.ErrNotExist)})
 		}
 		for _, f := range files {
 			unix.Close(f)

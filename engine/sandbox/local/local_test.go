@@ -50,7 +50,7 @@ func open(t *testing.T) (*local.Driver, string) {
 
 func TestConformance(t *testing.T) {
 	d, image := open(t)
-	sandboxtest.Run(t, d, image, sandboxtest.Memory, sandboxtest.Serving)
+	sandboxtest.Run(t, d, image, sandboxtest.Memory, sandboxtest.Images, sandboxtest.Serving)
 }
 
 // An ordinary user has sandboxes as good as root's, if ids were set aside for it.
@@ -281,4 +281,19 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) {
 	clear(p)
 	return len(p), nil
+}
+
+// Where nothing can be installed, that is said before an agent tries.
+func TestNoImage(t *testing.T) {
+	d, image := open(t)
+	for name, change := range map[string]func(*sandbox.Spec){
+		"compare": func(s *sandbox.Spec) { s.Compare = true },
+		"over":    func(s *sandbox.Spec) { s.Over = true },
+	} {
+		spec := sandboxtest.Spec(image)
+		change(&spec)
+		if _, err := d.Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), "use a Docker engine") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 }

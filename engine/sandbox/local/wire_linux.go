@@ -44,6 +44,7 @@ type reply struct {
 	ID   int
 	Code int    // with Exec: how it ended
 	Err  string // why it could not be done; empty if it was
+	None bool   // with Copy, and Err: there is no such directory
 }
 
 // packet is how large a request or a reply can be, in bytes; the kernel takes a

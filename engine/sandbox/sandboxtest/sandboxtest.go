@@ -56,6 +56,10 @@ type Promise string
 // that exceeds it is killed, and that usage is told.
 const Memory Promise = "memory is bounded and told"
 
+// Images is that sandboxes have images of their own, whose files can be replaced in
+// them, and with which they can be compared.
+const Images Promise = "files of the image can be changed"
+
 // Serving is that what Spec.Serve answers can be reached from inside. A driver that
 // cannot keep it refuses to start such a sandbox.
 const Serving Promise = "serves"
@@ -94,6 +98,11 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 	}
 	Stops(t, d, image)
 	t.Run("volumes are shared and cannot be written", func(t *testing.T) { t.Parallel(); volume(t, d, image) })
+	if !slices.Contains(without, Images) {
+		t.Run("what changed is told", func(t *testing.T) { t.Parallel(); changes(t, d, image) })
+		t.Run("files over the image", func(t *testing.T) { t.Parallel(); over(t, d, image) })
+	}
+	t.Run("lost shell", func(t *testing.T) { t.Parallel(); lostShell(t, d, image) })
 	t.Run(string(Serving), func(t *testing.T) {
 		if slices.Contains(without, Serving) {
 			refusesToServe(t, d, image)
@@ -258,6 +267,9 @@ func frozen(t *testing.T, b *box) {
 	}
 	if first != copyOut() {
 		t.Error("the tree changed although it is frozen")
+	}
+	if err := b.CopyOut(t.Context(), "/workspace/none", io.Discard); !errors.Is(err, sandbox.ErrNoDirectory) {
+		t.Errorf("a directory that is not there: got %v, want %v", err, sandbox.ErrNoDirectory)
 	}
 }
 
