@@ -54,7 +54,7 @@ func TestCertified(t *testing.T) {
 	host := driver.Host()
 	prover := &certify.Prover{Suite: suite, Repeat: 3, Stored: results.Stored, Run: func(p *engine.Plan) []engine.Result {
 		done, _ := apply.Run(t.Context(), p, apply.Options{
-			Driver: driver, Store: results, Machine: apply.Machine{CPUs: 2 * host.CPUs, Memory: host.Memory},
+			Driver: driver, Store: results, Machine: apply.Machine{CPUs: 3 * host.CPUs, Memory: host.Memory},
 			Observe: func(e apply.Event) {
 				if e, ok := e.(apply.ImageEnded); ok && e.Err != nil {
 					t.Errorf("%s: %v\n%s", e.Step.ID, e.Err, e.Log)

@@ -229,7 +229,7 @@ func (c *certifier) open() error {
 
 // crowd is how many times the machine's CPUs are given away. What is proven are
 // verdicts and no times, and trials spend half of theirs waiting.
-const crowd = 2
+const crowd = 3
 
 // carryOut runs a plan of the prover.
 func (c *certifier) carryOut(p *engine.Plan) []engine.Result {
