@@ -15,6 +15,7 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
+	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/docker"
 )
 
@@ -45,7 +46,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(context.Background())
 	if !a.leave {
-		sweep()
+		a.sweep()
 	}
 	var status *exitError
 	switch {
@@ -64,15 +65,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // sweep removes what a killed process of bench left on the engine. Every command
 // but clean --dry-run does it, and almost always there is nothing to do. An engine that cannot be
 // reached is no error here: whoever needs it will say so.
-func sweep() {
+func (a *app) sweep() {
 	state, err := stateDir()
 	if err != nil || !docker.Leftovers(state) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if d, err := docker.Open(ctx, docker.Options{State: state}); err == nil {
-		d.Close()
+	d, err := docker.Open(ctx, docker.Options{State: state})
+	if err == nil {
+		err = d.Close()
+	}
+	if err != nil && !errors.Is(err, sandbox.ErrUnavailable) {
+		a.complain("what a dead bench left on the engine is still there, and the next command tries again: " + err.Error())
 	}
 }
 

@@ -69,12 +69,13 @@ func (r *rig) nothingAgain(all []*foundAttempt) {
 // the engine of any that died.
 func (r *rig) nothingLeft() {
 	r.Helper()
-	if status, _, stderr := r.bench("version"); status != 0 {
+	status, _, stderr := r.bench("version")
+	if status != 0 {
 		r.violated("bench version: exit status %d\n%s", status, stderr)
 	}
 	r.row.checked["engine"]++
 	if left := r.left(); len(left) > 0 {
-		r.violated("left on the engine: %s", strings.Join(left, ", "))
+		r.violated("left on the engine: %s\n%s", strings.Join(left, ", "), stderr)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
@@ -294,32 +295,28 @@ func (b *box) Close() error {
 	return b.closed
 }
 
-// dying reports an error that means that a container has been killed, and that the
-// engine has not seen it end yet. Its runtime may take a while to clean up, as that
-// of gVisor does; then the engine removes it by itself.
-func dying(err error) bool { return strings.Contains(err.Error(), "is zombie and can not be killed") }
+// passing reports an error of a removal that time mends. The engine may be removing
+// the container already, and may yet fail to; the runtime may take a while to clean
+// up after what it has killed, as that of gVisor does; and an engine that has been
+// restarted may find the files of a container busy for a moment.
+func passing(err error) bool {
+	return gone(err) || strings.Contains(err.Error(), "is zombie and can not be killed") || strings.Contains(err.Error(), "resource busy")
+}
 
-// remove removes a container and waits until it is gone, since the engine may
-// be removing it already.
+// remove removes a container, and asks again until it is gone.
 func (d *Driver) remove(ctx context.Context, id string) error {
-	_, err := d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err == nil {
-		return nil
-	}
-	if !gone(err) && !dying(err) {
-		return err
-	}
-	for {
-		if _, err := d.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{}); err != nil {
-			if gone(err) {
-				return nil
-			}
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, time.Second/4) {
+		_, err := d.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil, errdefs.IsNotFound(err):
+			return nil
+		case !passing(err):
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("container %.12s is still there: %w", id, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
+			return fmt.Errorf("container %.12s is still there: %w", id, err)
+		case <-time.After(wait):
 		}
 	}
 }
