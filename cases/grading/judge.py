@@ -304,7 +304,7 @@ class Judge:
         tools = self._room()
         self.add(tools, "visible.py")
         done = self._ours(
-            os.path.join(tools, "visible.py"), room, "-q", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull,
+            os.path.join(tools, "visible.py"), room, "-q", "-x", "--noconftest", "-p", "no:cacheprovider", "-c", os.devnull,
             "--rootdir", room, "--junitxml", report, os.path.join(room, file),
             cwd=room, timeout=timeout,
         )  # fmt: skip
