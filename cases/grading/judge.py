@@ -111,6 +111,11 @@ class Judge:
         if not self.expect(name, holds, detail):
             raise _Told(name)
 
+    def halt(self):
+        """End here if something does not hold: what follows takes long, and changes nothing."""
+        if self._failed:
+            raise _Told(self._first)
+
     def metric(self, name, value, unit="", description=""):
         """Report a number beside the verdict. Infinite and NaN are not numbers."""
         if not math.isfinite(value):

@@ -5,17 +5,18 @@ import torch
 torch.set_num_threads(1)  # for matrices this small, a second thread is mostly waiting
 
 
-def report(factories, models, dynamic):
+def report(factories, models):
     from dino_v2.models import vision_transformer as vits
 
     with torch.device("meta"):  # shapes alone, without the memory and time of the values
         made = [shapes(getattr(vits, name)(**options)) for name, options in factories]
-    Model = vits.DinoVisionTransformer
-    return {
-        "factories": made,
-        "models": [plain(Model, **one) for one in models],
-        "dynamic": [changing(Model, **one) for one in dynamic],
-    }
+    return {"factories": made, "models": [plain(vits.DinoVisionTransformer, **one) for one in models]}
+
+
+def dynamic(asked):
+    from dino_v2.models import vision_transformer as vits
+
+    return [changing(vits.DinoVisionTransformer, **one) for one in asked]
 
 
 def shapes(model):

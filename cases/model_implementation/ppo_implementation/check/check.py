@@ -320,14 +320,13 @@ with Judge(imports=["torch", "pytest"]) as judge:
         "acts": list(acts(random)),
         "selections": list(selections(random)),
         "updates": list(updates(random)),
-        "lessons": list(lessons(random)),
     }
-    seen = judge.probe(
-        judge.deliver("ppo.py"), "probes.py", "report", timeout=240,
-        **{name: [sent(one) for one in asked] for name, asked in questions.items()},
-    )  # fmt: skip
+    room = judge.deliver("ppo.py")
+    seen = judge.probe(room, "probes.py", "report", timeout=120, **{name: [sent(one) for one in asked] for name, asked in questions.items()})
     comparisons = {"evaluations": compare_evaluation, "acts": compare_act, "selections": compare_selection, "updates": compare_update}
     for name, compare in comparisons.items():
         for asked, got in zip(questions[name], seen[name], strict=True):
             compare(judge, asked, got)
-    compare_lessons(judge, questions["lessons"], seen["lessons"])
+    judge.halt()
+    asked = list(lessons(random))
+    compare_lessons(judge, asked, judge.probe(room, "probes.py", "lessons", timeout=240, asked=[sent(one) for one in asked]))

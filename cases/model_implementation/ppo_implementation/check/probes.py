@@ -6,14 +6,17 @@ import torch
 torch.set_num_threads(1)  # for networks this small, a second thread is mostly waiting
 
 
-def report(evaluations, acts, selections, updates, lessons):
+def report(evaluations, acts, selections, updates):
     return {
         "evaluations": [evaluate(**one) for one in evaluations],
         "acts": [act(**one) for one in acts],
         "selections": [select(**one) for one in selections],
         "updates": [update(**one) for one in updates],
-        "lessons": [learn(**one) for one in lessons],
     }
+
+
+def lessons(asked):
+    return [learn(**one) for one in asked]
 
 
 def evaluate(sizes, values, std, states, actions):
