@@ -111,7 +111,9 @@ func (r *rig) damage(file string) {
 	if r.rng.IntN(2) == 0 {
 		text = text[:at]
 	} else {
-		clear(text[at:min(len(text), at+1+r.rng.IntN(64))])
+		for i := range text[at:min(len(text), at+1+r.rng.IntN(64))] {
+			text[at+i] ^= 0xff // whatever it was, it is something else now
+		}
 	}
 	r.must(os.WriteFile(file, text, 0o644))
 	r.row.injuries++

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -134,6 +137,7 @@ func secondBench(r *rig, most int) {
 		if !first.pause(r.between(0, time.Second)) || !first.strike(0, syscall.SIGSTOP) {
 			break
 		}
+		waitFor(func() bool { return halted(first.cmd.Process.Pid) })
 		// The index is a cache that whoever reads may leave, without any lock.
 		toKeep := func(path string) bool { return filepath.Base(path) != "index" }
 		before := r.sums(r.dir, toKeep)
@@ -149,6 +153,22 @@ func secondBench(r *rig, most int) {
 		r.violated("the first bench: exit status %d\n%s", status, first.err.String())
 	}
 	r.checkInvariants()
+}
+
+// halted reports whether all threads of a process have stopped: a signal that halts
+// them does not wait for that. Where it cannot be seen, it is believed.
+func halted(pid int) bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil {
+		return true
+	}
+	for _, stat := range threads {
+		text, err := os.ReadFile(stat)
+		if _, state, ok := strings.Cut(string(text), ") "); err == nil && ok && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // sameFiles demands that a directory is as it was.
