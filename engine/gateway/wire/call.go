@@ -126,7 +126,7 @@ func at(path string, header http.Header) Call {
 	if i := strings.LastIndexByte(model, ':'); i > 0 && verbs[model[i:]] != "" {
 		return Call{Family: Google, Kind: verbs[model[i:]], Action: model[i:], Model: model[:i]}
 	}
-	if found || strings.HasSuffix(path, "/models") {
+	if found && model != "." && model != ".." || strings.HasSuffix(path, "/models") {
 		c.Kind, c.Model = KindModels, model
 	}
 	return c

@@ -84,14 +84,18 @@ func TestRetryAfter(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	file := "testdata/refusals.txtar"
 	a := archives(t, ".")[file]
-	for name, r := range map[string]wire.Refusal{
-		"budget":   {Status: 403, Code: "budget_exceeded", Message: "bench: the budget of this trial is used up (USD 2.00 of 2.00)"},
-		"token":    {Status: 401, Code: "invalid_api_key", Message: "bench: no trial has this token"},
-		"rate":     {Status: 429, Code: "rate_limit_exceeded", Message: "bench: too many requests at once", RetryAfter: 1200 * time.Millisecond},
-		"provider": {Status: 502, Code: "provider_error", Message: "bench: the provider cannot be reached"},
-		"upgrade":  {Status: 426, Code: "upgrade_refused", Message: "bench: there are no websockets here"},
+	for _, c := range []struct {
+		name    string
+		refusal wire.Refusal
+	}{
+		{"budget", wire.Refusal{Status: 403, Code: "budget_exceeded", Message: "bench: the budget of this trial is used up (USD 2.00 of 2.00)"}},
+		{"token", wire.Refusal{Status: 401, Code: "invalid_api_key", Message: "bench: no trial has this token"}},
+		{"rate", wire.Refusal{Status: 429, Code: "rate_limit_exceeded", Message: "bench: too many requests at once", RetryAfter: 1200 * time.Millisecond}},
+		{"provider", wire.Refusal{Status: 502, Code: "provider_error", Message: "bench: the provider cannot be reached"}},
+		{"upgrade", wire.Refusal{Status: 426, Code: "upgrade_refused", Message: "bench: there are no websockets here"}},
 	} {
 		var out strings.Builder
+		name, r := c.name, c.refusal
 		for _, f := range wire.Families {
 			status, header, body := r.StatusFor(f), r.Header(), r.Body(f)
 			out.WriteString(string(f) + " " + http.StatusText(status) + "\n")

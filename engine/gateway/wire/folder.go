@@ -105,7 +105,7 @@ func (f *Folder) Answer() Answer {
 	switch {
 	case f.failed != nil:
 		a.Failure = new(readError(f.family, 0, f.failed))
-	case f.event.kind == "error":
+	case f.event.told:
 		a.Failure = new(judged(Failure{Code: f.event.code, Message: f.event.message}, errorBody{}))
 	}
 	return a
@@ -114,7 +114,10 @@ func (f *Folder) Answer() Answer {
 // A responseError is an event "error" of a response, whose fields are not in an
 // object of their own. Source: ResponseErrorEvent in OpenAI's reference,
 // platform.openai.com/docs/api-reference/responses-streaming/error.
-type responseError struct{ kind, code, message string }
+type responseError struct {
+	told          bool
+	code, message string
+}
 
 // values says what is taken from an answer of each family, by its path, and by what.
 // Those of a plain answer and those of the events of a stream have nothing in
@@ -137,7 +140,7 @@ var values = map[Family]map[string]func(*Folder, []byte){
 		"response.status":                    func(f *Folder, v []byte) { f.status = stringOf(v) },
 		"response.incomplete_details.reason": func(f *Folder, v []byte) { f.because = stringOf(v) },
 		"response.error":                     (*Folder).setError,
-		"type":                               func(f *Folder, v []byte) { f.event.kind = stringOf(v) },
+		"type":                               func(f *Folder, v []byte) { f.event.told = f.event.told || stringOf(v) == "error" },
 		"code":                               func(f *Folder, v []byte) { f.event.code = stringOf(v) },
 		"message":                            func(f *Folder, v []byte) { f.event.message = stringOf(v) },
 	},
