@@ -59,6 +59,7 @@ func TestEdits(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"model":"a"}`:                            `{"stream_options":{"include_usage":true},"model":"b"}`,
 		` { "model" : "b" } `:                      ` {"stream_options":{"include_usage":true}, "model" : "b" } `,
+		`{"model":"\u0062","x":"\u0062"}`:          `{"stream_options":{"include_usage":true},"model":"\u0062","x":"\u0062"}`,
 		`{"model":null,"stream_options":{}}`:       `{"model":"b","stream_options":{"include_usage":true}}`,
 		`{"stream_options":[1],"model":{"x":[1]}}`: `{"stream_options":{"include_usage":true},"model":"b"}`,
 		`{"stream_options":{"include_usage":false,"x":1},"stream_options": {"y":2},"model":"a"}`: `{"stream_options":{"include_usage":true,"x":1},"stream_options": {"include_usage":true,"y":2},"model":"b"}`,

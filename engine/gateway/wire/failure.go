@@ -127,7 +127,7 @@ func judged(e Failure, body errorBody) Failure {
 	case 401, 402, 403, 404:
 		e.Auth = true
 	}
-	if e.Code == insufficientQuota || e.Code == "billing_error" {
+	if e.Code == insufficientQuota {
 		e.Retry, e.Auth = false, true
 	}
 	for _, d := range body.Details {

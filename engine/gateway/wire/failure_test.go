@@ -42,6 +42,8 @@ func TestReadFailure(t *testing.T) {
 			wire.Failure{Status: 500, Message: "model runner has stopped", Retry: true}},
 		{"nothing around it", wire.OpenAI, 400, nil, `{"object":"error","message":"no","type":"BadRequestError","param":null,"code":400}`,
 			wire.Failure{Status: 400, Code: "BadRequestError", Message: "no"}},
+		{"a bill", wire.Anthropic, 402, nil, `{"type":"error","error":{"type":"billing_error","message":"Check your payment details"}}`,
+			wire.Failure{Status: 402, Code: "billing_error", Message: "Check your payment details", Auth: true}},
 		{"overloaded", wire.Anthropic, 529, nil, `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}`,
 			wire.Failure{Status: 529, Code: "overloaded_error", Message: "Overloaded", Retry: true}},
 		{"told not to", wire.Anthropic, 500, http.Header{"X-Should-Retry": {"false"}}, `{"type":"error","error":{"type":"api_error","message":"Internal server error"}}`,

@@ -75,7 +75,7 @@ const dataPrefix = dataField + ":"
 // pass lets go on what is held, and the rest of the line.
 func (u *UsageFilter) pass(dst []byte) []byte {
 	dst = append(dst, u.line...)
-	u.line, u.passing, u.dropped = u.line[:0], true, false
+	u.line, u.passing = u.line[:0], true
 	return dst
 }
 

@@ -124,18 +124,18 @@ type responseError struct {
 // common that means two things.
 var values = map[Family]map[string]func(*Folder, []byte){
 	OpenAI: {
-		"usage":                 fold((*openaiUsage).usage),
+		"usage":                 latest((*openaiUsage).usage),
 		"model":                 (*Folder).setModel,
 		"choices.finish_reason": (*Folder).setStop,
 		"error":                 (*Folder).setError,
 	},
 	Responses: {
-		"usage":                              fold((*responsesUsage).usage),
+		"usage":                              latest((*responsesUsage).usage),
 		"model":                              (*Folder).setModel,
 		"status":                             func(f *Folder, v []byte) { f.status = stringOf(v) },
 		"incomplete_details.reason":          func(f *Folder, v []byte) { f.because = stringOf(v) },
 		"error":                              (*Folder).setError,
-		"response.usage":                     fold((*responsesUsage).usage),
+		"response.usage":                     latest((*responsesUsage).usage),
 		"response.model":                     (*Folder).setModel,
 		"response.status":                    func(f *Folder, v []byte) { f.status = stringOf(v) },
 		"response.incomplete_details.reason": func(f *Folder, v []byte) { f.because = stringOf(v) },
@@ -162,8 +162,8 @@ var values = map[Family]map[string]func(*Folder, []byte){
 	},
 }
 
-// fold reads usage that stands in place of what was told before.
-func fold[U any](usage func(*U) Usage) func(*Folder, []byte) {
+// latest reads usage that stands in place of what was told before.
+func latest[U any](usage func(*U) Usage) func(*Folder, []byte) {
 	return func(f *Folder, value []byte) {
 		u := new(U)
 		_ = json.Unmarshal(value, u) // what does not fit is not known
@@ -191,9 +191,10 @@ func (f *Folder) setError(value []byte) { f.failed = bytes.Clone(value) }
 
 // lines reads server-sent events, as the HTML standard has them (section 9.2.6),
 // and gives away what they hold as it comes. Lines end with \n, \r\n or \r; a line
-// that is neither "data" nor empty is passed over.
+// that is neither "data" nor empty is passed over. Data in several lines is put
+// together without the \n that belongs between them, which JSON does not need.
 type lines struct {
-	data func(byte) // of an event; lines of it with \n behind each
+	data func(byte) // of an event
 	end  func()     // of an event
 
 	at       place
@@ -239,11 +240,8 @@ func (l *lines) feed(c byte) {
 }
 
 func (l *lines) endLine() {
-	switch {
-	case l.at == inName && len(l.name) == 0:
+	if l.at == inName && len(l.name) == 0 {
 		l.end()
-	case l.at == inSpace || l.at == inData:
-		l.data('\n')
 	}
 	l.at, l.name = inName, l.name[:0]
 }

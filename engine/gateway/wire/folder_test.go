@@ -2,8 +2,10 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -40,9 +42,10 @@ func TestPieces(t *testing.T) {
 			ways["comments"] = bytes.ReplaceAll(answer, []byte("\n\n"), []byte("\n\n: keep-alive\n\n"))
 			ways["ids"] = bytes.ReplaceAll(answer, []byte("\ndata:"), []byte("\nid: 7\nretry: 10\ndata\ndata:"))
 			ways["lines"] = bytes.ReplaceAll(answer, []byte(`,"`), []byte(",\ndata: \""))
+			ways["lines with \\r\\n"] = bytes.ReplaceAll(ways["lines"], []byte("\n"), []byte("\r\n"))
 		}
 		for name, way := range ways {
-			if strings.Contains(file, "page") && name == "lines" {
+			if strings.Contains(file, "page") && strings.HasPrefix(name, "lines") {
 				continue // what was within a line is at the start of one, and so data
 			}
 			if diff := cmp.Diff(want, folded(family, way)); diff != "" {
@@ -65,8 +68,8 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// TestCutAnswers cuts each answer at every byte: counts that are known then must be
-// such as the whole had at some time, and never come of a part of a number.
+// TestCutAnswers looks at each answer behind every byte, where it may be cut: what is
+// known then must be what the whole says, and never come of a part of it.
 func TestCutAnswers(t *testing.T) {
 	for file, a := range archives(t, "answers") {
 		family, answer := familyOf(t, file), section(a, "answer")
@@ -74,24 +77,27 @@ func TestCutAnswers(t *testing.T) {
 			continue // whose counts grow with every piece
 		}
 		whole := folded(family, answer)
+		fold := wire.NewFolder(family)
 		for n := range answer {
-			got := folded(family, answer[:n])
+			fold.Write(answer[n : n+1])
+			got := fold.Answer()
 			for _, c := range [][2]*int64{
 				{got.Usage.Input, whole.Usage.Input}, {got.Usage.Output, whole.Usage.Output}, {got.Usage.CacheRead, whole.Usage.CacheRead},
 				{got.Usage.CacheWrite, whole.Usage.CacheWrite}, {got.Usage.Reasoning, whole.Usage.Reasoning},
 			} {
 				if c[0] != nil && (c[1] == nil || *c[0] != *c[1]) && !strings.Contains(file, "compaction") {
-					t.Fatalf("%s, cut at %d of %d: %s", file, n, len(answer), inJSON(t, got))
+					t.Fatalf("%s, cut behind %d of %d: %s", file, n, len(answer), inJSON(t, got))
 				}
 			}
 			if got.Model != "" && got.Model != whole.Model || got.Stop != "" && got.Stop != whole.Stop && got.Stop != "incomplete" {
-				t.Fatalf("%s, cut at %d of %d: %s", file, n, len(answer), inJSON(t, got))
+				t.Fatalf("%s, cut behind %d of %d: %s", file, n, len(answer), inJSON(t, got))
 			}
 		}
 	}
 }
 
-// TestFolderNeedsLittle feeds it what would be much to hold.
+// TestFolderNeedsLittle feeds it much that it might hold: what is allocated for that
+// must not grow with it.
 func TestFolderNeedsLittle(t *testing.T) {
 	for name, endless := range map[string]string{
 		"one line":  strings.Repeat("x", 1<<10),
@@ -100,17 +106,52 @@ func TestFolderNeedsLittle(t *testing.T) {
 		"objects":   strings.Repeat(`{"a":`, 1<<8),
 		"usage":     `"usage":{` + strings.Repeat(`"x":1,`, 1<<8),
 		"no blanks": "data: {\"a\":[\n",
+		"a name":    strings.Repeat("abc", 1<<8),
 	} {
-		for _, begin := range []string{"{", "data: {", ": "} {
+		for _, begin := range []string{"{", `{"`, "data: {", ": "} {
 			fold := wire.NewFolder(wire.OpenAI)
 			fmt.Fprint(fold, begin)
 			piece := []byte(endless)
-			for range 200 { // so that what may be held is held
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range 1 << 20 / len(piece) {
 				fold.Write(piece)
 			}
-			if n := testing.AllocsPerRun(200, func() { fold.Write(piece) }); n != 0 {
-				t.Errorf("%s after %q: %v allocations for each piece", name, begin, n)
+			runtime.ReadMemStats(&after)
+			if n := after.TotalAlloc - before.TotalAlloc; n > 1<<19 {
+				t.Errorf("%s after %q: %d bytes were allocated for 1 MiB", name, begin, n)
 			}
+		}
+	}
+}
+
+// TestTextIsNoUsage holds that what a model writes, and what is broken, does not pass
+// for usage.
+func TestTextIsNoUsage(t *testing.T) {
+	const fake = `"usage":{"prompt_tokens":1,"completion_tokens":1}`
+	quoted, err := json.Marshal(`"},` + fake + `,"x":"\\`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range []string{
+		`{"choices":[{"message":{"content":` + string(quoted) + `}}]}`,
+		`{"choices":[{"message":{"content":"\\"},` + fake + `}]}`,
+		`{"a":{` + fake + `}}`,
+		`{"\"usage":{"prompt_tokens":1,"completion_tokens":1}}`,
+		`{"a":[1}],` + fake + `}`,
+		`{"a":{"b":1]},` + fake + `}`,
+		`{"a":[[1}],` + fake + `}`,
+		`{"a":{"b":1,}` + fake + `}`,
+		`{"usage":1,{"prompt_tokens":1,"completion_tokens":1}}`,
+		`{},` + `}` + `{` + fake + `}`,
+		`{"usage":{"prompt_tokens":9e17,"completion_tokens":1e18}}`,
+		`{"usage":{"prompt_tokens":1.5,"completion_tokens":-1}}`,
+		`{"usage":{"prompt_tokens":"1","completion_tokens":[1]}}`,
+		`{"usage":[{"prompt_tokens":1,"completion_tokens":1}]}`,
+		`{"usage":{"x":"` + strings.Repeat("x", 1<<16) + `","prompt_tokens":1,"completion_tokens":1}}`,
+	} {
+		if got := folded(wire.OpenAI, []byte(answer)); got.Usage != (wire.Usage{}) {
+			t.Errorf("%.100s: %s", answer, inJSON(t, got))
 		}
 	}
 }
@@ -135,6 +176,20 @@ func TestTotal(t *testing.T) {
 		got := u.Total()
 		if want < 0 != (got == nil) || got != nil && *got != want {
 			t.Errorf("%v, want %d", got, want)
+		}
+	}
+}
+
+// TestUsageBehindText finds usage behind all that a string can hold.
+func TestUsageBehindText(t *testing.T) {
+	for _, text := range []string{`"`, `\`, `\"`, `\\`, "\t\r\n", "{", "]", ",", ":", "data: ", "é🙂\u2028", `"usage":{`, "\x00", "</script>"} {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := folded(wire.OpenAI, fmt.Appendf(nil, `{%s:1,"choices":[{"message":{"content":%[1]s}}],"usage":{%[1]s:%[1]s,"prompt_tokens":1,"completion_tokens":2}}`, quoted))
+		if n := got.Usage.Total(); n == nil || *n != 3 {
+			t.Errorf("behind %q: %s", text, inJSON(t, got))
 		}
 	}
 }

@@ -4,7 +4,7 @@ package wire
 const (
 	maxDepth = 512      // containers within containers
 	maxName  = 32       // bytes of the name of a field; longer ones are not picked
-	maxValue = 64 << 10 // bytes of a value; longer ones are not picked
+	maxValue = 64 << 10 // bytes of a value; what is beyond is left out, so that it is no JSON
 )
 
 // A picker finds a few values in JSON that comes byte by byte. It holds just these
@@ -34,7 +34,6 @@ type picker struct {
 
 	holding bool
 	holdAt  int // how many containers are open around what is held
-	tooLong bool
 	held    []byte
 }
 
@@ -176,7 +175,7 @@ func (p *picker) next() {
 // begin is at the first byte of a value.
 func (p *picker) begin() {
 	if !p.holding && p.wanted(p.path) {
-		p.holding, p.holdAt, p.tooLong, p.held = true, len(p.open), false, p.held[:0]
+		p.holding, p.holdAt, p.held = true, len(p.open), p.held[:0]
 	}
 }
 
@@ -186,17 +185,11 @@ func (p *picker) end() {
 		return
 	}
 	p.holding = false
-	if !p.tooLong {
-		p.found(p.path, p.held)
-	}
+	p.found(p.path, p.held)
 }
 
 func (p *picker) hold(c byte) {
-	switch {
-	case !p.holding:
-	case len(p.held) < maxValue:
+	if p.holding && len(p.held) < maxValue {
 		p.held = append(p.held, c)
-	default:
-		p.tooLong = true
 	}
 }
