@@ -58,7 +58,7 @@ func TestPieces(t *testing.T) {
 			if diff := cmp.Diff(want, folded(family, bytewise...)); diff != "" {
 				t.Fatalf("%s, %s, byte by byte (-want +got):\n%s", file, name, diff)
 			}
-			for range 20 {
+			for range 5 {
 				pieces := cut(r, way)
 				if diff := cmp.Diff(want, folded(family, pieces...)); diff != "" {
 					t.Fatalf("%s, %s, %q (-want +got):\n%s", file, name, pieces, diff)
