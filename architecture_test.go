@@ -114,6 +114,12 @@ var rules = []rule{
 		why:   "the proxy decides what an agent reaches: it can be read alone",
 	},
 	{
+		of:    []string{"engine/gateway/wire"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog"},
+		why:   "formats are pure: bytes in, bytes out",
+	},
+	{
 		of:    []string{"reporters"},
 		never: []string{"engine/apply", "engine/sandbox", "engine/lang", "engine/store", "engine/plan", "cmd"},
 		why:   "a reporter gets a finished run, and nothing else",
