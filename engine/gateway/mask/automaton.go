@@ -65,15 +65,12 @@ type state struct {
 	to   [256]atomic.Pointer[transition]
 }
 
-// idle reports that no secret has begun.
-func (s *state) idle() bool { return len(s.ways) == 0 }
-
 // A transition is what reading a byte in a state does.
 type transition struct {
 	to    *state
-	from  []int  // for each way of the new state: the way of the old one; -1 if it begins here
-	found int    // the way of the old state that is a whole secret now; -1 for none
-	name  string // of that secret
+	from  []int32 // for each way of the new state: the way of the old one; -1 if it begins here
+	found int     // the way of the old state that is a whole secret now; -1 for none
+	name  string  // of that secret
 }
 
 // A Masker knows secrets. It can be used by several goroutines at once.
@@ -123,11 +120,8 @@ func (m *Masker) without(s *state) *state {
 	return m.intern(s.ways[1:])
 }
 
-// next is what reading a byte does.
-func (m *Masker) next(s *state, b byte) *transition {
-	if t := s.to[b].Load(); t != nil {
-		return t
-	}
+// learn works out what reading a byte does, and remembers it.
+func (m *Masker) learn(s *state, b byte) *transition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.transition(s.ways, b)
@@ -185,7 +179,7 @@ func (m *Masker) transition(ways []way, b byte) *transition {
 		case !seen[w]:
 			seen[w] = true
 			next = append(next, w)
-			t.from = append(t.from, from)
+			t.from = append(t.from, int32(from))
 		}
 	}
 	for i, w := range ways {
@@ -200,57 +194,52 @@ func (m *Masker) transition(ways []way, b byte) *transition {
 
 // step says where a byte leads on a way.
 func (m *Masker) step(w way, b byte, emit func(way)) {
-	in := w.inside
-	w.inside = nowhere
-	digits := w.digits
-	w.digits = 0
+	in, digits := w.inside, w.digits
+	w.inside, w.digits = nowhere, 0
 	digit, isDigit := hexDigit(b)
-	inside := func(in inside, digits uint16) {
-		w.inside, w.digits = in, digits
-		emit(w)
+	escape := func(in inside, digits uint16) {
+		e := w
+		e.inside, e.digits = in, digits
+		emit(e)
 	}
 	switch in {
 	case nowhere:
 		if b == '\\' {
-			inside(backslash, 0)
-			w.inside = nowhere
+			escape(backslash, 0)
 		}
-		if w.half {
+		if w.half { // only the other half can follow, and that is escaped
 			return
 		}
 		if b == '%' {
-			inside(percent, 0)
-			w.inside = nowhere
+			escape(percent, 0)
 		}
 		m.read(w, b, emit)
 	case percent:
 		if isDigit {
-			inside(percentHi, digit)
+			escape(percentHi, digit)
 		}
 	case percentHi:
 		if !isDigit {
 			return
 		}
-		b = byte(digits<<4 | digit)
-		m.read(w, b, emit)
-		if b == '%' {
-			inside(percent, 0)
+		c := byte(digits<<4 | digit)
+		if c == '%' {
+			escape(percent, 0)
 		}
+		m.read(w, c, emit)
 	case backslash:
-		switch {
-		case b == '\\':
-			inside(backslash, 0)
-			w.inside = nowhere
-		case b == 'u':
-			inside(u0, 0)
-			return
+		switch b {
+		case '\\':
+			escape(backslash, 0)
+		case 'u':
+			escape(u0, 0)
 		}
 		if c, ok := shortEscapes[b]; ok && !w.half {
 			m.read(w, c, emit)
 		}
 	case u0, u1, u2:
 		if isDigit {
-			inside(in+1, digits<<4|digit)
+			escape(in+1, digits<<4|digit)
 		}
 	case u3:
 		if isDigit {

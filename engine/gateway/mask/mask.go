@@ -142,30 +142,40 @@ func (w *Writer) Flush() error {
 
 // scan reads what is new.
 func (w *Writer) scan() {
+	m, state, since, spare := w.masker, w.state, w.since, w.spare
 	for i := w.read; i < len(w.held); i++ {
-		if w.state.idle() {
-			if i = w.masker.skip(w.held, i); i == len(w.held) {
+		if len(since) == 0 {
+			if i = m.skip(w.held, i); i == len(w.held) {
 				break
 			}
 		}
-		t := w.masker.next(w.state, w.held[i])
-		if t.found >= 0 {
-			w.add(span{w.since[t.found], i + 1, t.name})
+		t := state.to[w.held[i]].Load()
+		if t == nil {
+			t = m.learn(state, w.held[i])
 		}
-		w.spare = w.spare[:0]
+		if t.found >= 0 {
+			w.add(span{since[t.found], i + 1, t.name})
+		}
+		state = t.to
+		if len(t.from) == 0 {
+			since = since[:0]
+			continue
+		}
+		spare = spare[:0]
 		for _, from := range t.from {
 			if from < 0 {
-				w.spare = append(w.spare, i)
+				spare = append(spare, i)
 			} else {
-				w.spare = append(w.spare, w.since[from])
+				spare = append(spare, since[from])
 			}
 		}
-		w.state, w.since, w.spare = t.to, w.spare, w.since
-		for len(w.since) > 0 && i-w.since[0] > w.masker.longest {
-			w.state, w.since = w.masker.without(w.state), w.since[1:]
+		since, spare = spare, since
+		for len(since) > 0 && i-since[0] > m.longest {
+			state, since = m.without(state), since[1:]
 		}
 	}
 	w.read = len(w.held)
+	w.state, w.since, w.spare = state, since, spare
 }
 
 // add adds a secret. It ends behind all others, and may overlap them: then they

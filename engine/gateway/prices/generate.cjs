@@ -40,6 +40,9 @@ function names(match) {
 // An id without the date of its release, which a lookup leaves out, too.
 const undated = (name) => name.replace(/[-@](20\d{6}|20\d\d-\d\d-\d\d)$/, "");
 
+// A price in at most 8 decimals, and never with an exponent.
+const decimal = (p) => (p === undefined ? "" : p.toFixed(8).replace(/\.?0+$/, ""));
+
 // Rows of one set of prices: one, and another for each size of prompt above which all
 // parts cost more.
 function rows(prices, since) {
@@ -50,7 +53,7 @@ function rows(prices, since) {
   };
   const sizes = new Set(Object.values(prices).flatMap((p) => (p.tiers || []).map((t) => t.start)));
   return ["", ...[...sizes].sort((a, b) => a - b)].map((above) =>
-    [since, above, ...["input", "output", "cache_read", "cache_write", "cache_write_1h", "output_reasoning"].map((name) => part(name, above) ?? "")]);
+    [since, above, ...["input", "output", "cache_read", "cache_write", "cache_write_1h", "output_reasoning"].map((name) => decimal(part(name, above)))]);
 }
 
 const out = [];
