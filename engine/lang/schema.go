@@ -152,7 +152,7 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 	{name: "provider", kind: kRef, to: []string{"provider"}, required: true, doc: "Who is asked."},
 	{name: "id", kind: kString, required: true, doc: "As the provider calls it."},
 	{name: "params", kind: kObject, doc: "Sent with each request, over what the agent sends, such as `{ temperature = 0.2 }`."},
-	{name: "price", kind: kObject, def: "unknown", doc: "USD per million tokens: `{ input = 3, output = 15 }`, and if they differ `cached_input` and `cache_write`. An unknown price is not zero: a bound on cost is then an error."},
+	{name: "price", kind: kObject, def: "that of `bench prices`", doc: "USD per million tokens: `{ input = 3, output = 15 }`, and if they differ from that of input `cached_input` and `cache_write`. Without it the list price counts that bench knows for the `base_url` and the `id`. If it knows none, the price is unknown, which is not zero: a bound on cost is then an error."},
 	{name: "tags", kind: kStrings, doc: "For selection."},
 }}
 
