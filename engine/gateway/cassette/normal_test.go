@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -109,6 +110,24 @@ func FuzzParse(f *testing.F) {
 		}
 		checkStable(t, r.encode())
 	})
+}
+
+// Bytes come back as they were, also those that only look like JSON that can be
+// laid out.
+func TestBytes(t *testing.T) {
+	for _, body := range []string{
+		`{"a":1}`, `{"a": 1}`, "{\n  \"a\": 1\n}\n", "{}\n\n", "[ ]", `{"a":"b\nc\n"}`, `{"a":"\u00e9"}`, `{"b":1,"a":1,"a":2}`, `{"a":1.50}`,
+		"{\"a\":\"\xff\"}", `{"a":1}{"b":2}`, "{", "null", "end", "call 1\n", "\ufeff{}", "a \n", "\r\n", "a\rb\n", "\x00",
+	} {
+		want := recording{key: "a@b#1", calls: []call{{1, Request{"POST", "/messages", nil}, answered(body)}}}
+		got, err := parse(want.encode())
+		if err != nil || !bytes.Equal(got.calls[0].response.Chunks[0], []byte(body)) {
+			t.Errorf("%q: %v in\n%s", body, err, want.encode())
+		}
+		if !utf8.Valid(want.encode()) {
+			t.Errorf("%q is no text", body)
+		}
+	}
 }
 
 // Each mistake is told with its line.

@@ -393,6 +393,10 @@ text once
 model big-*
 turn always
 text big
+
+case debugging/*
+turn always
+text never
 `)
 	ask := func(h http.Handler, model, tools string) string {
 		r := httptest.NewRequest("POST", "/v1/messages", strings.NewReader(`{"model":"`+model+`"`+tools+`}`))
@@ -448,6 +452,21 @@ func TestGlob(t *testing.T) {
 	} {
 		if got := glob(tt.pattern, tt.name); got != tt.want {
 			t.Errorf("%q fits %q: %t", tt.pattern, tt.name, got)
+		}
+	}
+}
+
+// A text is cut between its characters, and nothing of it is lost.
+func TestPieces(t *testing.T) {
+	for _, text := range []string{"", "a", strings.Repeat("é", 12), strings.Repeat("é", 13), "a" + strings.Repeat("日本", 20), strings.Repeat("a日", 100_000)} {
+		all := pieces(text)
+		if strings.Join(all, "") != text || len(all) > 300 {
+			t.Errorf("%d bytes became %d pieces", len(text), len(all))
+		}
+		for _, p := range all {
+			if p == "" || !utf8.ValidString(p) {
+				t.Errorf("%q is a piece of %d bytes", p, len(text))
+			}
 		}
 	}
 }
