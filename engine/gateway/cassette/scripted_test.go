@@ -41,7 +41,7 @@ turn
 text One two three.
 garble json
 turn
-pad 1MB
+pad 100kB
 `
 	tree, err := digest.File("turns.txt", fstest.MapFS{"turns.txt": {Data: []byte(text)}}, "turns.txt")
 	if err != nil {
