@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,10 +131,23 @@ func spread(text []byte) string {
 	return out.String()
 }
 
-var seam = regexp.MustCompile(`"\n *"`)
-
-// gather is the inverse of spread.
-func gather(text string) []byte { return []byte(seam.ReplaceAllLiteralString(text, "")) }
+// gather is the inverse of spread: a literal ends a line and another one begins the
+// next only where the two are one.
+func gather(lines []string) []byte {
+	var out []byte
+	for _, line := range lines {
+		rest := strings.TrimLeft(line, " ")
+		switch {
+		case strings.HasPrefix(rest, `"`) && bytes.HasSuffix(out, []byte(`"`)):
+			out = append(out[:len(out)-1], rest[1:]...)
+		case len(out) == 0:
+			out = append(out, line...)
+		default:
+			out = append(append(out, '\n'), line...)
+		}
+	}
+	return out
+}
 
 // encodeBody writes bytes so that they can be read, and come back as they were.
 func encodeBody(out *bytes.Buffer, body []byte) {
@@ -179,8 +191,8 @@ func readable(line []byte) bool {
 }
 
 // maxExpanded bounds the requests of a recording, in bytes, so that a small file
-// cannot fill the memory.
-const maxExpanded = 256 << 20
+// cannot be read for ever.
+const maxExpanded = 1 << 30
 
 // A parser reads the lines of a recording.
 type parser struct {
@@ -201,24 +213,31 @@ func (e *badLine) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.w
 // parse reads a recording. A call that a crash has cut off is an error after the
 // whole ones before it, which are returned.
 func parse(text []byte) (recording, error) {
-	p := &parser{lines: strings.Split(string(text), "\n")}
 	var r recording
+	var err error
+	r.key, err = each(text, func(c call) { r.calls = append(r.calls, c) })
+	return r, err
+}
+
+// each reads a recording call by call, so that not all of it need be kept, and
+// returns whose it is.
+func each(text []byte, visit func(call)) (key string, err error) {
+	p := &parser{lines: strings.Split(string(text), "\n")}
 	if p.next() != version {
-		return r, p.bad("this is not %q; it was written by another version of bench, or by something else", version)
+		return "", p.bad("this is not %q; it was written by another version of bench, or by something else", version)
 	}
 	key, ok := strings.CutPrefix(p.next(), "trial ")
 	if !ok {
-		return r, p.bad("here must stand the trial")
+		return "", p.bad("here must stand the trial")
 	}
-	r.key = key
 	for p.skipBlank() {
 		c, err := p.call()
 		if err != nil {
-			return r, err
+			return key, err
 		}
-		r.calls = append(r.calls, c)
+		visit(c)
 	}
-	return r, nil
+	return key, nil
 }
 
 func (p *parser) bad(format string, args ...any) error {
@@ -280,7 +299,6 @@ func (p *parser) request() ([]byte, error) {
 		number, ok := strings.CutPrefix(line, "= ")
 		if !ok {
 			p.before = append(p.before, line)
-			p.expanded += len(line)
 			continue
 		}
 		n, err := strconv.Atoi(number)
@@ -302,7 +320,7 @@ func (p *parser) request() ([]byte, error) {
 		}
 	}
 	if p.before != nil {
-		body := gather(strings.Join(p.before, "\n"))
+		body := gather(p.before)
 		value, err := decode(body)
 		if err != nil {
 			return nil, &badLine{first + 1, fmt.Sprintf("the request is not JSON (%v); lines of it may stand in the request before", err)}
@@ -364,7 +382,7 @@ func (p *parser) body() ([]byte, error) {
 	}
 	var out bytes.Buffer
 	if p.at > first {
-		if err := json.Compact(&out, gather(strings.Join(p.lines[first:p.at], "\n"))); err != nil {
+		if err := json.Compact(&out, gather(p.lines[first:p.at])); err != nil {
 			return nil, &badLine{first + 1, fmt.Sprintf("the answer is not JSON: %v", err)}
 		}
 	}

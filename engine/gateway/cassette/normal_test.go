@@ -44,7 +44,7 @@ func TestNormal(t *testing.T) {
 	} {
 		a := normal(Request{"POST", "/messages", []byte(tt.a)}, none)
 		b := normal(Request{"POST", "/messages", []byte(tt.b)}, none)
-		if equal(a, b) != tt.same {
+		if (a.sum() == b.sum()) != tt.same {
 			t.Errorf("%s: %s and %s", tt.name, a.Body, b.Body)
 		}
 	}
@@ -71,7 +71,7 @@ func FuzzNormal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		once := normal(Request{"POST", "/x", body}, none)
 		twice := normal(once, none)
-		if !equal(once, twice) {
+		if once.sum() != twice.sum() {
 			t.Fatalf("%q, then %q", once.Body, twice.Body)
 		}
 	})
@@ -83,7 +83,7 @@ func TestSpread(t *testing.T) {
 		value := map[string]any{"a": []any{rapid.StringOf(rapid.SampledFrom([]rune("a\n\\\"n{ ]"))).Draw(t, "text")}}
 		text := encode(value)
 		wide := spread(text)
-		if got := gather(wide); !bytes.Equal(got, text) {
+		if got := gather(strings.Split(wide, "\n")); !bytes.Equal(got, text) {
 			t.Fatalf("%s became %s", text, got)
 		}
 		for line := range strings.Lines(wide) {

@@ -1,11 +1,12 @@
 package cassette
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -32,14 +33,17 @@ func (p *Player) Open(id engine.TrialID) (*Playback, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cassette %s: %w", p.dir, err)
 	}
-	r, err := parse(text)
-	if err == nil && r.key != key {
-		err = &badLine{2, fmt.Sprintf("this is the recording of %s, and not of %s", r.key, key)}
+	b := &Playback{player: p, key: key, text: text}
+	of, err := each(text, func(c call) {
+		b.calls = append(b.calls, played{n: c.n, sum: c.request.sum(), response: c.response})
+	})
+	if err == nil && of != key {
+		err = &badLine{2, fmt.Sprintf("this is the recording of %s, and not of %s", of, key)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s, %w. Undo what was changed in it, or record it again", path, err)
 	}
-	return &Playback{player: p, recording: r, asked: make([]bool, len(r.calls))}, nil
+	return b, nil
 }
 
 func (p *Player) missing(key, path string) error {
@@ -57,11 +61,24 @@ func (p *Player) missing(key, path string) error {
 // played yet. So equal requests get their answers in the order in which these were
 // recorded, and requests that were under way together may come in any order.
 type Playback struct {
-	player    *Player
-	recording recording
-	mu        sync.Mutex
-	asked     []bool // which calls were played
-	n         int    // requests so far
+	player *Player
+	key    string
+	text   []byte // requests are short in it, and long outside: they are read again for a miss
+	mu     sync.Mutex
+	calls  []played
+	n      int // requests so far
+}
+
+// A played is a call of the recording, and whether it was played.
+type played struct {
+	n        int
+	sum      [sha256.Size]byte // of the request
+	response Response
+	asked    bool
+}
+
+func (q Request) sum() [sha256.Size]byte {
+	return sha256.Sum256(slices.Concat([]byte(q.Method+" "+q.Path+"\n"), q.Body))
 }
 
 // Answer gives the recorded answer to a request, which nobody changes. The error
@@ -71,17 +88,14 @@ func (p *Playback) Answer(q Request) (Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.n++
-	for i, c := range p.recording.calls {
-		if !p.asked[i] && equal(c.request, q) {
-			p.asked[i] = true
+	sum := q.sum()
+	for i := range p.calls {
+		if c := &p.calls[i]; !c.asked && c.sum == sum {
+			c.asked = true
 			return c.response, nil
 		}
 	}
 	return Response{}, p.miss(q)
-}
-
-func equal(a, b Request) bool {
-	return a.Method == b.Method && a.Path == b.Path && bytes.Equal(a.Body, b.Body)
 }
 
 // Unasked are the calls that were recorded and not asked for, by their numbers.
@@ -89,8 +103,8 @@ func (p *Playback) Unasked() []int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []int
-	for i, c := range p.recording.calls {
-		if !p.asked[i] {
+	for _, c := range p.calls {
+		if !c.asked {
 			out = append(out, c.n)
 		}
 	}
@@ -132,14 +146,15 @@ func (m *Miss) Error() string {
 
 // miss finds the call that is most like the request.
 func (p *Playback) miss(q Request) *Miss {
-	m := &Miss{Cassette: p.player.dir, Trial: p.recording.key, N: p.n, Recorded: len(p.recording.calls)}
-	for i, c := range p.recording.calls {
-		if p.asked[i] {
-			continue
+	m := &Miss{Cassette: p.player.dir, Trial: p.key, N: p.n, Recorded: len(p.calls)}
+	i := 0
+	_, _ = each(p.text, func(c call) { // it was read without an error before
+		if !p.calls[i].asked {
+			if d := differences(c.request, q); m.Closest == 0 || len(d) < len(m.Differences) {
+				m.Closest, m.Differences = c.n, d
+			}
 		}
-		if d := differences(c.request, q); m.Closest == 0 || len(d) < len(m.Differences) {
-			m.Closest, m.Differences = c.n, d
-		}
-	}
+		i++
+	})
 	return m
 }

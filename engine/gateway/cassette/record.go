@@ -199,8 +199,13 @@ func (t *Tape) publish() error {
 		return err
 	}
 	slices.SortFunc(r.calls, func(a, b call) int { return a.n - b.n })
+	size := 0
 	for i := range r.calls {
 		r.calls[i].n = i + 1
+		size += len(r.calls[i].request.Body)
+	}
+	if size > maxExpanded/2 { // lines of strings take more
+		return fmt.Errorf("its requests have more than %d MiB together, which no cassette holds", maxExpanded>>21)
 	}
 	// The calls are in the file that is replaced until all of the new one is there.
 	sorted := t.path + part + ".sorted"
