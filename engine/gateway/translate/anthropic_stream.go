@@ -96,7 +96,9 @@ func (d *messagesDecoder) opened(index int, in messagesBlock) {
 		d.grow(d.blocks[index], text(in.Text))
 	case "tool_use":
 		d.blocks[index] = d.begin(part{kind: callPart, call: call{id: in.ID, name: in.Name}})
-		d.inputs[index] = string(object(string(in.Input)))
+		if args := string(object(string(in.Input))); d.hold(len(args)) {
+			d.inputs[index] = args
+		}
 	case "thinking":
 		d.blocks[index] = d.begin(part{kind: reasoningPart, proof: text(in.Signature)})
 		d.grow(d.blocks[index], text(in.Thinking))
@@ -114,7 +116,9 @@ func (d *messagesDecoder) delta(b *block, in *messagesDelta) {
 	case "input_json_delta":
 		d.grow(b, text(in.PartialJSON))
 	case "signature_delta":
-		b.proof = text(in.Signature)
+		if s := text(in.Signature); d.hold(len(s)) {
+			b.proof = s
+		}
 	}
 }
 

@@ -46,7 +46,7 @@ func (d *googleDecoder) event(_ string, data []byte) {
 func (d *googleDecoder) piece(in googlePart) {
 	switch {
 	case in.FunctionCall != nil:
-		if in.ThoughtSignature != "" {
+		if in.ThoughtSignature != "" && d.hold(len(in.ThoughtSignature)) {
 			d.say(reasoningPart)
 			d.said.proof = in.ThoughtSignature
 		}

@@ -108,11 +108,11 @@ func (d *chatDecoder) call(n int, c chatCall) {
 	c.Function.Name = early.Function.Name + c.Function.Name
 	c.Function.Arguments = early.Function.Arguments + c.Function.Arguments
 	if c.Function.Name == "" {
-		if d.size += len(c.Function.Arguments) - len(early.Function.Arguments); d.size > maxAnswer || len(d.early) > maxBlocks {
+		if len(d.early) == maxBlocks {
 			d.broken("calls have no names")
-			return
+		} else if d.hold(len(c.ID) + len(c.Function.Arguments)) {
+			d.early[n] = c
 		}
-		d.early[n] = c
 		return
 	}
 	delete(d.early, n)

@@ -259,6 +259,35 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// Arguments of any kind are sent on as an object.
+func TestOddArguments(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 9999) + "1" + strings.Repeat("}", 9999)
+	for args, want := range map[string]string{
+		"": `{}`, `{"a": 1}`: `{"a":1}`, `[1]`: `{"arguments":"[1]"}`, `{"a`: `{"arguments":"{\"a"}`, `{},{}`: `{"arguments":"{},{}"}`,
+		deep: `{"arguments":` + string(marshal(deep)) + `}`,
+	} {
+		body := fmt.Appendf(nil, `{"messages":[{"role":"assistant","tool_calls":[{"id":"a","function":{"name":"f","arguments":%s}}]}]}`, marshal(args))
+		for _, to := range []string{anthropic, google} {
+			out, _, err := Request(openai, to, body, "m", false)
+			if err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("%s: %s becomes %s, %v", to, clip(args, 80), clip(string(out), 300), err)
+			}
+		}
+	}
+}
+
+// Only models that reason are asked in the way of those.
+func TestThinks(t *testing.T) {
+	for model, want := range map[string]bool{
+		"o1": true, "o3-mini": true, "gpt-5": true, "gpt-5.6-terra": true, "openai/gpt-6": true, "gpt-10": true, "codex-mini-latest": true,
+		"gpt-4o": false, "gpt-4.1": false, "gpt-5-chat-latest": false, "gpt-oss-120b": false, "llama-o1": false, "opus": false,
+	} {
+		if thinks(model) != want {
+			t.Errorf("%s: %t", model, !want)
+		}
+	}
+}
+
 // What a stream can make the gateway remember is bounded.
 func TestBounds(t *testing.T) {
 	piece := strings.Repeat("x", 1<<20)
@@ -272,6 +301,9 @@ func TestBounds(t *testing.T) {
 		"calls": func(i int) string {
 			return fmt.Sprintf(`data: {"choices":[{"delta":{"tool_calls":[{"index":%d,"function":{"name":"f"}}]}}]}`+"\n\n", i)
 		},
+		"long names": func(i int) string {
+			return fmt.Sprintf(`data: {"choices":[{"delta":{"tool_calls":[{"index":%d,"function":{"name":"%s"}}]}}]}`+"\n\n", i, piece)
+		},
 		"nameless ones": func(i int) string {
 			return fmt.Sprintf(`data: {"choices":[{"delta":{"tool_calls":[{"index":%d}]}}]}`+"\n\n", i)
 		},
@@ -281,7 +313,7 @@ func TestBounds(t *testing.T) {
 			stream := s.Stream()
 			for i := range 2 * maxBlocks {
 				if _, err := stream.Write([]byte(feed(i))); err != nil {
-					if held := len(stream.line) + len(stream.data) + stream.seq.size; held > maxEvent+maxAnswer+len(piece)*2 {
+					if held := len(stream.line) + len(stream.data) + stream.seq.size; held > maxEvent+maxAnswer+2*len(piece) {
 						t.Errorf("%d bytes are held", held)
 					}
 					return
@@ -292,15 +324,28 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// each calls f for each ordered pair of families, with a state of its own.
+func each(f func(from, to string, s *State)) {
+	for _, from := range families {
+		for _, to := range families {
+			if from != to {
+				s := fresh()
+				s.from, s.to, s.model = from, to, "m"
+				f(from, to, s)
+			}
+		}
+	}
+}
+
 func FuzzRequest(f *testing.F) {
 	for _, family := range families {
 		f.Add(file(f, family, "request.json"))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		pairs(t, func(t *testing.T, from, to string) {
-			out, _, err := Request(from, to, body, "m", false)
+		each(func(from, to string, _ *State) {
+			out, _, err := Request(from, to, body, "gemini-3", false)
 			if err == nil && !json.Valid(out) {
-				t.Errorf("this is not JSON: %s", out)
+				t.Errorf("%s to %s: this is not JSON: %s", from, to, out)
 			}
 		})
 	})
@@ -311,15 +356,16 @@ func FuzzAnswer(f *testing.F) {
 		f.Add(file(f, family, "answer.json"))
 		f.Add(file(f, family, "error.json"))
 	}
+	f.Add([]byte{})
+	f.Add([]byte("null"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		pairs(t, func(t *testing.T, from, to string) {
-			_, s := asked(t, from, to)
+		each(func(from, to string, s *State) {
 			out, err := s.Answer(body)
 			if err == nil && !json.Valid(out) {
-				t.Errorf("this is not JSON: %s", out)
+				t.Errorf("%s to %s: this is not JSON: %s", from, to, out)
 			}
 			if out := s.Error(500, body); !json.Valid(out) {
-				t.Errorf("this is not JSON: %s", out)
+				t.Errorf("%s to %s: this is not JSON: %s", from, to, out)
 			}
 		})
 	})
@@ -330,22 +376,22 @@ func FuzzStream(f *testing.F) {
 		f.Add(file(f, family, "stream.sse"), 3)
 	}
 	f.Fuzz(func(t *testing.T, in []byte, n int) {
-		pairs(t, func(t *testing.T, from, to string) {
-			run := func(n int) string {
-				_, s := asked(t, from, to)
+		whole := map[string]string{}
+		for _, n := range []int{max(1, len(in)), 1 + n&0xff} {
+			each(func(from, to string, s *State) {
 				stream := s.Stream()
 				var all []byte
-				for rest := in; len(rest) > 0; {
-					n := min(n, len(rest))
-					out, _ := stream.Write(rest[:n])
-					all, rest = append(all, out...), rest[n:]
+				for rest := in; len(rest) > 0; rest = rest[min(n, len(rest)):] {
+					out, _ := stream.Write(rest[:min(n, len(rest))])
+					all = append(all, out...)
 				}
 				out, _ := stream.Close()
-				return string(append(all, out...))
-			}
-			if whole, pieces := run(len(in)), run(1+(n&0xff)); whole != pieces {
-				t.Errorf("in pieces:\n%s\ninstead of\n%s", pieces, whole)
-			}
-		})
+				got, pair := string(append(all, out...)), from+" to "+to
+				if want, ok := whole[pair]; ok && got != want {
+					t.Errorf("%s, in pieces of %d:\n%s\ninstead of\n%s", pair, n, got, want)
+				}
+				whole[pair] = got
+			})
+		}
 	})
 }

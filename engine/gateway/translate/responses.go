@@ -438,6 +438,7 @@ func (a *responsesAnswer) stop() string {
 func readResponsesAnswer(r *reader, raw []byte) *answer {
 	var in responsesAnswer
 	if !read(r, raw, &in, "") {
+		r.refuse("output", "the answer holds nothing")
 		return nil
 	}
 	if in.Status == "failed" && in.Error != nil {

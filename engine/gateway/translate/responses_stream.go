@@ -129,7 +129,9 @@ func (d *responsesDecoder) itemDone(index int, item *responsesItem) {
 	case callPart:
 		all = item.call().args
 	case reasoningPart:
-		all, b.proof = item.summary(), item.EncryptedContent
+		if all = item.summary(); d.hold(len(item.EncryptedContent)) {
+			b.proof = item.EncryptedContent
+		}
 	}
 	if rest, ok := strings.CutPrefix(all, string(b.said)); ok {
 		d.grow(b, rest)

@@ -137,7 +137,7 @@ type sequence struct {
 	to     encoder
 	open   []*block
 	blocks int // that there were
-	size   int // bytes that the model said
+	size   int // bytes that are remembered
 	begun  bool
 	done   bool
 	err    *Error
@@ -169,6 +169,7 @@ func (q *sequence) begin(p part) *block {
 		q.broken(fmt.Sprintf("the answer has more than %d parts", maxBlocks))
 	}
 	b := &block{part: p}
+	q.hold(len(p.proof) + len(p.call.id) + len(p.call.name))
 	if b.kind == callPart {
 		q.state.hand(&b.part)
 	}
@@ -179,11 +180,7 @@ func (q *sequence) begin(p part) *block {
 
 // grow adds to a block.
 func (q *sequence) grow(b *block, by string) {
-	if by == "" || b.ended || q.done {
-		return
-	}
-	if q.size += len(by); q.size > maxAnswer {
-		q.broken(fmt.Sprintf("the answer is longer than %d MiB", maxAnswer>>20))
+	if by == "" || b.ended || q.done || !q.hold(len(by)) {
 		return
 	}
 	b.said = append(b.said, by...)
@@ -191,6 +188,14 @@ func (q *sequence) grow(b *block, by string) {
 		q.to.grow(b, by)
 	}
 	q.tell()
+}
+
+// hold counts bytes that are to be remembered, and reports whether they may be.
+func (q *sequence) hold(n int) bool {
+	if q.size += n; q.size > maxAnswer {
+		q.broken(fmt.Sprintf("the answer is longer than %d MiB", maxAnswer>>20))
+	}
+	return !q.done
 }
 
 // close ends a block.
@@ -239,6 +244,7 @@ func (q *sequence) tell() {
 			q.to.end(b)
 			q.answer.parts = append(q.answer.parts, b.part)
 		}
+		b.said = nil
 		q.open = q.open[1:]
 	}
 }

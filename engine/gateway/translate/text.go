@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -41,7 +42,8 @@ func read(r *reader, raw json.RawMessage, into any, field string) bool {
 
 // unread tells that something is not of the form that it should have.
 func (r *reader) unread(err error, field string) {
-	if wrong, ok := err.(*json.UnmarshalTypeError); ok { //nolint:errorlint // encoding/json does not wrap it
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
 		r.refuse(join(field, wrong.Field), "a %s cannot stand here", wrong.Value)
 		return
 	}
@@ -89,12 +91,15 @@ func body(r *reader, raw []byte, into any, field string, silent ...string) (unkn
 }
 
 // object is the arguments of a call for families that take nothing but an object.
+// Others, and what is nested so deep that it could be in no body, become a text in
+// one.
 func object(args string) json.RawMessage {
 	if strings.TrimSpace(args) == "" {
 		return json.RawMessage("{}")
 	}
 	var b bytes.Buffer
-	if err := json.Compact(&b, []byte(args)); err == nil && b.Bytes()[0] == '{' {
+	const outer, end = "[[[[[[[[", "]]]]]]]]" // as deep as arguments stand in a body
+	if json.Compact(&b, []byte(args)) == nil && b.Bytes()[0] == '{' && json.Valid([]byte(outer+args+end)) {
 		return b.Bytes()
 	}
 	return marshal(map[string]string{"arguments": args})
