@@ -210,7 +210,7 @@ func (c *conversation) settle(r *reader) {
 		}
 	}
 	taken := map[place]bool{}
-	seen := map[string]bool{}
+	seen, again := map[string]bool{}, map[string]int{}
 	results := map[int][]part{} // by the message of the calls
 	for i, m := range c.messages {
 		for j := range m.parts {
@@ -219,8 +219,9 @@ func (c *conversation) settle(r *reader) {
 				continue
 			}
 			id := p.call.id
-			for n := 2; seen[p.call.id]; n++ {
-				p.call.id = fmt.Sprintf("%s_%d", id, n)
+			for seen[p.call.id] {
+				again[id]++
+				p.call.id = fmt.Sprintf("%s_%d", id, 1+again[id])
 			}
 			seen[p.call.id] = true
 			k := slices.IndexFunc(waiting[id], func(at place) bool { return at.message > i && !taken[at] })

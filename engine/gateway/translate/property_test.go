@@ -12,7 +12,7 @@ import (
 // tools, calls, results, and the order of all.
 func TestRoundTrips(t *testing.T) {
 	pairs(t, func(t *testing.T, from, to string) {
-		for seed := range uint64(300) {
+		for seed := range uint64(100) {
 			c := random(rand.New(rand.NewPCG(seed, 1)), from)
 			s := fresh()
 			s.model = "m"
@@ -255,6 +255,32 @@ func TestIDs(t *testing.T) {
 	for _, want := range []string{`"tool_use_id":"call_0","content":[{"type":"text","text":"one"}]`, `"tool_use_id":"call_0_2","content":[{"type":"text","text":"two"}]`} {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Errorf("%s is missing in %s, %v", want, out, err)
+		}
+	}
+}
+
+// Names and ids that an upstream does not take become ones that it takes, with
+// different ones kept apart, and the agent hears its own again.
+func TestNames(t *testing.T) {
+	long := strings.Repeat("n", 70)
+	for _, name := range []string{long + "1", long + "2", "a.b", "a:b", "7zip", "-", "ü"} {
+		seen, id := seenName("", name), fitID(name)
+		if !plainName.MatchString(seen) || !plainID.MatchString(id) || seen != seenName("", seen) || id != fitID(id) {
+			t.Errorf("%s is seen as %s, and as an id as %s", name, seen, id)
+		}
+		for _, other := range []string{long + "1", "a.b"} {
+			if other != name && (seenName("", other) == seen || fitID(other) == id) {
+				t.Errorf("%s and %s are one", name, other)
+			}
+		}
+		body := fmt.Appendf(nil, `{"contents":[{"parts":[{"text":"a"}]}],"tools":[{"functionDeclarations":[{"name":%q}]}]}`, name)
+		_, s, err := Request(google, openai, body, "m", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.Answer(fmt.Appendf(nil, `{"choices":[{"message":{"tool_calls":[{"id":"a","function":{"name":%q,"arguments":"{}"}}]}}]}`, seen))
+		if err != nil || !strings.Contains(string(out), fmt.Sprintf(`"name":%q`, name)) {
+			t.Errorf("%s is called as %s, %v", name, out, err)
 		}
 	}
 }

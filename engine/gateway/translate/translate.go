@@ -158,11 +158,11 @@ func (s *State) Streamed() bool { return s.streamed }
 
 // Dropped names the fields of the request, in the words of the agent's family,
 // that were left out because they have no counterpart and change no meaning. Each
-// is named once, in order.
+// is named once, in order, up to a hundred of them.
 func (s *State) Dropped() []string { return slices.Clone(s.dropped) }
 
 func (s *State) drop(field string) {
-	if !slices.Contains(s.dropped, field) {
+	if len(s.dropped) < 100 && !slices.Contains(s.dropped, field) {
 		s.dropped = append(s.dropped, field)
 	}
 }
