@@ -38,9 +38,11 @@
 //
 // What would change the meaning of a request is refused with an [*Error] that
 // names the field: documents, audio, files kept at a provider, several answers at
-// once. What only tunes it is left out, and [State.Dropped] names it: cache marks,
-// metadata, tools that a provider runs by itself, and how hard a model is to think,
-// which each family measures in its own way; the parameters of a model say that.
+// once. What only tunes it is left out, and [State.Dropped] names it: fields that
+// are not known here, sampling that the upstream does not take, tools that a
+// provider runs by itself, and how hard a model is to think, which each family but
+// OpenAI's two measures in its own way; the parameters of a model say that. Labels
+// of a request and marks for caches are left out without a word.
 package translate
 
 import (
