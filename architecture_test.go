@@ -114,7 +114,7 @@ var rules = []rule{
 		why:   "the proxy decides what an agent reaches: it can be read alone",
 	},
 	{
-		of:    []string{"engine/gateway/wire"},
+		of:    []string{"engine/gateway/wire", "engine/gateway/translate"},
 		never: []string{"engine/", "reporters", "cmd", "third party"},
 		not:   []string{"os", "os/exec", "net", "log/slog"},
 		why:   "formats are pure: bytes in, bytes out",
