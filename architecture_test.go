@@ -114,6 +114,18 @@ var rules = []rule{
 		why:   "the proxy decides what an agent reaches: it can be read alone",
 	},
 	{
+		of:    []string{"engine/gateway/wire", "engine/gateway/translate"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog"},
+		why:   "formats are pure: bytes in, bytes out",
+	},
+	{
+		of:    []string{"engine/gateway/prices", "engine/gateway/mask"},
+		never: []string{"engine/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog"},
+		why:   "what a call costs and what must not be seen is decided from values alone",
+	},
+	{
 		of:    []string{"reporters"},
 		never: []string{"engine/apply", "engine/sandbox", "engine/lang", "engine/store", "engine/plan", "cmd"},
 		why:   "a reporter gets a finished run, and nothing else",

@@ -57,13 +57,13 @@ type Model struct {
 	Provider *Provider
 	ID       string // as the provider calls it
 	Params   Params
-	Price    *Price // nil if it is not known, which is not zero
+	Price    *Price // nil if the benchfile says nothing; see engine/gateway/prices
 	Tags     []string
 	Pos      Pos
 }
 
-// A Price is what a model costs, in USD per million tokens. A nil pointer is an
-// unknown.
+// A Price is what a model costs by its benchfile, in USD per million tokens. A nil
+// pointer is what costs as much as Input.
 type Price struct {
 	Input       float64  `json:"input"`
 	Output      float64  `json:"output"`

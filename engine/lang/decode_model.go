@@ -142,8 +142,8 @@ func (b *body) source(out *engine.Provider) {
 		modes     []engine.Mode
 	}{
 		{"base_url", "That is where it is asked.", []engine.Mode{engine.ModeLive, engine.ModeRecord}},
-		{"cassette", "That is the file with its answers.", []engine.Mode{engine.ModeRecord, engine.ModeReplay}},
-		{"script", "That is the file with its answers.", []engine.Mode{engine.ModeScripted}},
+		{"cassette", "That is the directory with its answers.", []engine.Mode{engine.ModeRecord, engine.ModeReplay}},
+		{"script", "That is where its answers are.", []engine.Mode{engine.ModeScripted}},
 	} {
 		wanted := slices.Contains(need.modes, out.Mode)
 		switch {
@@ -156,11 +156,11 @@ func (b *body) source(out *engine.Provider) {
 	if p, ok := b.path("cassette"); ok {
 		out.Cassette = p
 		if out.Mode == engine.ModeReplay {
-			b.exists("cassette", p)
+			b.scope.dir(p, b.place("cassette"))
 		}
 	}
 	if p, ok := b.path("script"); ok && out.Mode == engine.ModeScripted {
-		out.Script = b.scope.file(p, b.place("script"))
+		out.Script = b.scope.tree(p, b.place("script"))
 	}
 }
 

@@ -36,7 +36,7 @@ var fuzzFiles = map[string]string{
 	"agents/broken.hcl":                "agent \"x\" {",
 	"shared/models.hcl":                "model \"gpt\" {\n  provider = provider.openai\n  id = \"gpt\"\n  price = { input = 1, output = 2 }\n}\nmodel \"free\" {\n  provider = provider.openai\n  id = \"g\"\n}\n",
 	"docker/Dockerfile":                "ARG BASE\nFROM ${BASE}\n",
-	"old.json":                         "{}",
+	"old/hello@a+m#1.txt":              "",
 }
 
 // patience bounds how long one input may take.

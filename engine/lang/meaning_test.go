@@ -180,7 +180,7 @@ provider "local" {
   api      = "anthropic"
   mode     = "record"
   base_url = "https://example.org/v1/"
-  cassette = "./cassettes/new.json"
+  cassette = "./cassettes/new"
   api_key  = secret.key
   headers  = { X-Team = secret.team, "X-Suite" = suite.name }
   parallel = 3
@@ -198,7 +198,7 @@ provider "canned" {
 
 provider "replayed" {
   mode     = "replay"
-  cassette = "./old.json"
+  cassette = "./old"
 }
 
 model "m" {
@@ -422,7 +422,7 @@ report "markdown" {
   rows     = ["category", "axis.level"]
 }
 `,
-		"team.key": "k", "turns.json": "[]", "old.json": "{}", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
+		"team.key": "k", "turns.json": "[]", "old/hello@a+m#1.txt": "", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
 		"image/Dockerfile": "FROM x\n", "data/d": "", "prompt.md": "Do it.\n", "ws/a": "a", "setup.sh": "true\n", "k1/one": "1", "k2/two": "2", "cases/README": "",
 	})
 	s := suiteOf(t, root, nil)
@@ -438,7 +438,7 @@ report "markdown" {
 	check(t, "secrets", []*engine.Secret{key, team}, s.Secrets)
 	check(t, "providers", []string{"canned", "local", "replayed"}, namesOf(s.Providers, func(p *engine.Provider) string { return p.Name }))
 	check(t, "provider", &engine.Provider{
-		Name: "local", API: engine.APIAnthropic, Mode: engine.ModeRecord, BaseURL: "https://example.org/v1", Cassette: "cassettes/new.json", APIKey: key,
+		Name: "local", API: engine.APIAnthropic, Mode: engine.ModeRecord, BaseURL: "https://example.org/v1", Cassette: "cassettes/new", APIKey: key,
 		Headers: map[string]engine.HeaderValue{"X-Team": {Secret: team}, "X-Suite": {Text: "s"}}, Parallel: 3,
 		Rate: engine.Rate{RequestsPerMinute: 5, TokensPerMinute: 6},
 	}, s.Providers[1])

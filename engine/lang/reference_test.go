@@ -169,12 +169,12 @@ matrix "sweep" {
 
 // shelfFiles are the files that they name.
 var shelfFiles = map[string]string{
-	"agents/aider/agent.hcl":       "agent \"aider\" { command = [\"aider\", trial.prompt_file] }\n",
-	"agents/aider/install.sh":      "pip install aider-chat\n",
-	"benchfiles/shared/models.hcl": "model \"sonnet\" {\n  provider = provider.anthropic\n  id = \"claude\"\n  price = { input = 3, output = 15 }\n}\n",
-	"cassettes/smoke.jsonl":        "",
-	"data/small/rows.csv":          "a\n",
-	"cases/sandboxes.hcl":          "sandbox \"python\" { image = \"python:3.13-slim\" }\n",
+	"agents/aider/agent.hcl":          "agent \"aider\" { command = [\"aider\", trial.prompt_file] }\n",
+	"agents/aider/install.sh":         "pip install aider-chat\n",
+	"benchfiles/shared/models.hcl":    "model \"sonnet\" {\n  provider = provider.anthropic\n  id = \"claude\"\n  price = { input = 3, output = 15 }\n}\n",
+	"cassettes/smoke/hello@a+m#1.txt": "",
+	"data/small/rows.csv":             "a\n",
+	"cases/sandboxes.hcl":             "sandbox \"python\" { image = \"python:3.13-slim\" }\n",
 	"cases/debugging/off_by_one/case.hcl": "imports = [\"cases/sandboxes.hcl\"]\nsandbox = sandbox.python\nprompt = \"p\"\ntags = [\"smoke\"]\n" +
 		"check \"c\" { command = [\"true\"] }\nsolution { command = [\"true\"] }\n",
 	"cases/debugging/off_by_one/prompt.md":         "Find it.\n",

@@ -138,8 +138,8 @@ var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are
 	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
 	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record, unless the name is one of the three above."},
-	{name: "cassette", kind: kPath, doc: "Needed in the modes record and replay. A request that it does not have is errored(provider)."},
-	{name: "script", kind: kPath, doc: "Needed in the mode scripted: answers with text and tool calls, chosen by case. No network, no key."},
+	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. A request that it does not have is errored(provider)."},
+	{name: "script", kind: kPath, doc: "A file or a directory. Needed in the mode scripted: answers with text and tool calls, chosen by case and model. No network, no key."},
 	{name: "api_key", kind: kRef, to: []string{"secret"}, doc: "The only way in for a key."},
 	{name: "headers", kind: kHeaders, doc: "Sent with each request."},
 	{name: "parallel", kind: kNumber, def: "8", doc: "Requests at once, over all trials."},
@@ -152,7 +152,7 @@ var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks w
 	{name: "provider", kind: kRef, to: []string{"provider"}, required: true, doc: "Who is asked."},
 	{name: "id", kind: kString, required: true, doc: "As the provider calls it."},
 	{name: "params", kind: kObject, doc: "Sent with each request, over what the agent sends, such as `{ temperature = 0.2 }`."},
-	{name: "price", kind: kObject, def: "unknown", doc: "USD per million tokens: `{ input = 3, output = 15 }`, and if they differ `cached_input` and `cache_write`. An unknown price is not zero: a bound on cost is then an error."},
+	{name: "price", kind: kObject, def: "that of `bench prices`", doc: "USD per million tokens: `{ input = 3, output = 15 }`, and if they differ from that of input `cached_input` and `cache_write`. Without it the list price counts that bench knows for the `base_url` and the `id`. If it knows none, the price is unknown, which is not zero: a bound on cost is then an error."},
 	{name: "tags", kind: kStrings, doc: "For selection."},
 }}
 

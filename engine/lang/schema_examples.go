@@ -64,7 +64,7 @@ provider "openrouter" {
 
 provider "recorded" {
   mode     = "replay"
-  cassette = "cassettes/smoke.jsonl"
+  cassette = "cassettes/smoke"
 }
 `
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/prices"
 )
 
 // checkPairs reports cells that can never be tried, each pair once: cases
@@ -74,7 +75,7 @@ func (b *builder) checkPrices(cells []*cell) {
 	bounded := map[*engine.Matrix]bool{}
 	var everywhere []string
 	for _, c := range cells {
-		if c.model == nil || c.model.Price != nil {
+		if c.model == nil || prices.Known(c.model) {
 			continue
 		}
 		if c.m.Limits.Cost > 0 || c.m.Budget.Cost > 0 || c.c.Limits.Cost > 0 || c.a.Limits.Cost > 0 || b.dear[c.m] {

@@ -24,6 +24,9 @@ func TestRules(t *testing.T) {
 	claude.API = engine.APIAnthropic
 	cheap, dear, free := newModel("cheap"), newModel("dear"), newModel("free")
 	dear.Price, free.Price = nil, nil
+	listed, named := newModel("listed"), newModel("named")
+	listed.Price, listed.ID, listed.Provider = nil, "gpt-5", &engine.Provider{Name: "up", API: engine.APIOpenAI, BaseURL: "https://api.openai.com/v1"}
+	named.Price, named.ID = nil, "gpt-5"
 	one := []*engine.Case{newCase("a")}
 	unsolved := newCase("unsolved")
 	unsolved.Solution = nil
@@ -76,6 +79,8 @@ func TestRules(t *testing.T) {
 		{"V15: budget of the suite", &engine.Suite{Name: "s", Budget: engine.Budget{Cost: 1}, Matrices: []*engine.Matrix{
 			line(1, matrixOf("m", one, []*engine.Agent{think}, dear)), line(2, matrixOf("n", one, []*engine.Agent{think}, free))}},
 			[]string{`models "dear", "free" have no price. The cost is bounded in suite "s"`}},
+		{"V15 is not about models whose price bench knows", suiteOf(with(matrixOf("m", one, []*engine.Agent{think}, listed), func(m *engine.Matrix) { m.Limits.Cost = 1 })), nil},
+		{"V15 is about models of that name elsewhere", suiteOf(with(matrixOf("m", one, []*engine.Agent{think}, named), func(m *engine.Matrix) { m.Limits.Cost = 1 })), []string{`error V15: model "named" has no price`}},
 		{"V15 is not about models that are excluded", suiteOf(with(matrixOf("m", one, []*engine.Agent{think}, cheap, dear), func(m *engine.Matrix) {
 			m.Limits.Cost = 1
 			m.Exclude = []*engine.Exclude{{Model: dear}}
