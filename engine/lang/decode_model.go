@@ -156,11 +156,11 @@ func (b *body) source(out *engine.Provider) {
 	if p, ok := b.path("cassette"); ok {
 		out.Cassette = p
 		if out.Mode == engine.ModeReplay {
-			b.scope.dir(p, b.place("cassette"))
+			b.dir(p, b.place("cassette"))
 		}
 	}
 	if p, ok := b.path("script"); ok && out.Mode == engine.ModeScripted {
-		out.Script = b.scope.tree(p, b.place("script"))
+		out.Script = b.tree(p, b.place("script"))
 	}
 }
 
