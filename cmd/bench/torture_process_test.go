@@ -130,7 +130,7 @@ var inUse = regexp.MustCompile(`^bench: the results directory .* is in use by an
 // is halted meanwhile, so that whatever changes is the doing of the second.
 func secondBench(r *rig, most int) {
 	first := r.apply()
-	if !first.until(func() bool { return len(r.left()) > 0 }) {
+	if !first.until(func() bool { return atWork(r.left()) }) {
 		return
 	}
 	for range min(most, 5) {
