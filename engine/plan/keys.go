@@ -18,8 +18,8 @@ const (
 	imageProtocol = "image/2"
 	assetProtocol = "asset/1"
 	lintProtocol  = "lint/1"
-	runProtocol   = "run/2"
-	checkProtocol = "check/2"
+	runProtocol   = "run/3"
+	checkProtocol = "check/3"
 )
 
 // none is the value of a part that the benchfile does not give.

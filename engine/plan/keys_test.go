@@ -261,7 +261,7 @@ func TestKeyValues(t *testing.T) {
 	w := newWorld(t)
 	key := newPlan(t, w.suite, nil).Trials[0].Run.Key
 	for name, want := range map[string]string{
-		"protocol": "run/2", "limits.wall_clock": "1m0s", "limits.tokens": "100", "limits.cost": "0.5", "limits.turns": "10", "trial": "1",
+		"protocol": "run/3", "limits.wall_clock": "1m0s", "limits.tokens": "100", "limits.cost": "0.5", "limits.turns": "10", "trial": "1",
 		"model.params.temperature": "0", "sandbox.allow_hosts": `["api.test"]`, "provider.headers.X-B": "secret.b", "agent.env.LEVEL": "1",
 		"agent.command": `["run"]`, "agent.env.TOKEN": "sha256:" + digest.Bytes([]byte("hush")).String(),
 	} {
@@ -277,6 +277,26 @@ func TestKeyValues(t *testing.T) {
 	}
 	if got := value(key, "limits.tokens"); got != "none" {
 		t.Errorf("no limit is kept as %s", got)
+	}
+}
+
+// What an oracle answers with in the place of the solution is another work.
+func TestAnswerIsInKey(t *testing.T) {
+	w := newWorld(t)
+	answer := func(text string) *engine.Agent {
+		a := builtin("oracle", engine.BuiltinOracle)
+		if text != "" {
+			a.Answer = &engine.Script{Command: []string{"sh", text}}
+		}
+		return a
+	}
+	sums := map[engine.Digest]bool{}
+	for _, text := range []string{"", "a.sh", "b.sh"} {
+		w.matrix.Agents, w.matrix.Models = []*engine.Agent{answer(text)}, nil
+		sums[newPlan(t, w.suite, nil).Trials[0].Run.Key.Sum] = true
+	}
+	if len(sums) != 3 {
+		t.Errorf("the solution and two answers have %d keys", len(sums))
 	}
 }
 
