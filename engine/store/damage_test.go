@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -222,5 +223,30 @@ func TestTries(t *testing.T) {
 	}
 	if got := s.Tries(&engine.Stored{Trial: engine.TrialID{Matrix: "another"}}); got != nil {
 		t.Errorf("of a trial that is not stored: got %v", got)
+	}
+}
+
+// A byte that went bad within a text is damage too, although a decoder of JSON
+// would make another text of it.
+func TestBadByteInText(t *testing.T) {
+	dir := t.TempDir()
+	furnish(t, dir)
+	files, err := filepath.Glob(filepath.Join(dir, "suite", "trials", "*", "attempt-1", "run.json"))
+	if err != nil || len(files) != 2 {
+		t.Fatal(files, err)
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(text, []byte(`"version"`)) + 2
+	text[at] ^= 0xff
+	write(t, files[0], string(text))
+	s, err := store.Open(dir, "suite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Damaged) != 1 || !strings.Contains(s.Damaged[0], "run.json: it is not text any more") {
+		t.Errorf("damaged: %q", s.Damaged)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/ml-dev-bench/bench/engine"
 )
@@ -254,6 +255,9 @@ func readJSON(file string, into any) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
+	}
+	if !utf8.Valid(text) { // it was written as text, and the decoder would take damaged texts for others
+		return fmt.Errorf("%s: it is not text any more", file)
 	}
 	if err := json.Unmarshal(text, into); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
