@@ -112,7 +112,11 @@ func (r *rig) damage(file string) {
 		text = text[:at]
 	} else {
 		for i := range text[at:min(len(text), at+1+r.rng.IntN(64))] {
-			text[at+i] ^= 0xff // whatever it was, it is something else now
+			if text[at+i] != 0 {
+				text[at+i] = 0 // as a file system leaves what it had no time to write
+			} else {
+				text[at+i] = 0xff
+			}
 		}
 	}
 	r.must(os.WriteFile(file, text, 0o644))
