@@ -10,10 +10,12 @@
 //
 // # What a sandbox is
 //
-// A container without a network, or with one of its own, with all capabilities dropped and no way to
-// gain new ones, with limits on CPU, memory, processes and open files, from
-// whose image only the files are used: the entrypoint is replaced. Files come
-// in by one tar stream before the start. Nothing of the host is mounted.
+// A container without a network, or with one of its own, with all capabilities
+// dropped and no way to gain new ones, with limits on CPU, memory, processes and
+// open files, from whose image only the files are used: the entrypoint is
+// replaced. Files come in by one tar stream before the start, and those that many
+// sandboxes share by volumes that nobody can write: see volume.go. Nothing of the
+// host is mounted.
 //
 // # Nothing is left behind
 //
