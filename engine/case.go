@@ -98,6 +98,13 @@ type Agent struct {
 	Builtin    Builtin
 	NeedsModel bool
 	API        API      // that it speaks to its model
+
+	// Aliases are names of models that the agent uses, each with the id by which
+	// the provider of the trial's model knows what is meant. They and OtherModels
+	// matter only where the agent itself asks.
+	Aliases     map[string]string
+	OtherModels OtherModels
+
 	Layer      *Build   // laid over the image of the case; nil if it needs none
 	Install    bool     // Layer is a script named install, and not a Dockerfile
 	Version    []string // prints its version; nil if it has none
@@ -114,6 +121,17 @@ type Agent struct {
 
 	Pos Pos
 }
+
+// OtherModels says what becomes of a request for a model that is neither the
+// trial's nor an alias.
+type OtherModels string
+
+// What becomes of it.
+const (
+	OtherModelsRewrite OtherModels = "rewrite" // the model of the trial answers
+	OtherModelsDeny    OtherModels = "deny"    // it is refused
+	OtherModelsAllow   OtherModels = "allow"   // the provider is asked as the agent has written it
+)
 
 // CanAsk reports whether the agent can be given models of a provider: both have
 // to speak the same family, unless bench itself does the talking.

@@ -1,0 +1,315 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/cassette"
+	"github.com/ml-dev-bench/bench/engine/gateway/wire"
+)
+
+// Bounds of what is read of an answer before the agent gets any of it, in bytes. A
+// plain answer that breaks off before that is asked for again.
+const (
+	heldAnswer    = 4 << 20
+	heldFailure   = 1 << 20
+	largestAnswer = 64 << 20 // that is translated
+)
+
+// A reply is what came of asking: an answer that has begun, or why there is none.
+type reply struct {
+	response *http.Response // of a try that succeeded; its body is to be closed, and the provider left
+	watch    *watch
+	held     []byte // the beginning of its body
+	whole    bool   // which is all of it
+
+	failure *wire.Failure
+	status  int
+	body    []byte // of the failure
+	err     error  // that the provider was not asked, or not answered
+}
+
+// ask asks the provider until it answers, and hands the answer on.
+func (c *call) ask() {
+	ctx, cancel := context.WithCancel(c.ctx)
+	defer cancel()
+	// An agent that has gone pays for what was asked all the same: the rest is read
+	// for a while, for the usage at its end.
+	stop := context.AfterFunc(c.r.Context(), func() {
+		_ = sleep(ctx, c.gateway.timing.Drain)
+		cancel()
+	})
+	defer stop()
+	c.waitsFor(c)
+	replies := make(chan *reply, 1)
+	go func() { replies <- c.try(ctx) }()
+	r := c.await(replies)
+	if r.response == nil {
+		c.waitedFor(c, time.Now())
+		c.fail(r)
+		return
+	}
+	defer c.provider.leave()
+	defer r.response.Body.Close()
+	c.relay(r)
+}
+
+// await waits for a reply, and keeps an agent that waits for a stream from giving
+// up.
+func (c *call) await(replies <-chan *reply) *reply {
+	if !c.Stream {
+		return <-replies
+	}
+	timer := time.NewTimer(c.gateway.timing.Early)
+	defer timer.Stop()
+	for {
+		select {
+		case r := <-replies:
+			return r
+		case <-timer.C:
+			if !c.begun {
+				c.open(streamType(c.Call))
+			}
+			_, err := io.WriteString(c.w, wire.KeepAlive)
+			if err == nil {
+				err = c.control.Flush()
+			}
+			c.row.Gone = c.row.Gone || err != nil
+			timer.Reset(c.gateway.timing.KeepAlive)
+		}
+	}
+}
+
+func streamType(c wire.Call) string {
+	if c.Array {
+		return "application/json"
+	}
+	return "text/event-stream"
+}
+
+// open sends the status of an answer.
+func (c *call) open(kind string) {
+	h := c.w.Header()
+	h.Set("Content-Type", kind)
+	if c.Stream {
+		h.Set("Cache-Control", "no-cache")
+		h.Set("X-Accel-Buffering", "no")
+	}
+	c.row.Status, c.begun = http.StatusOK, true
+	c.w.WriteHeader(http.StatusOK)
+}
+
+// try asks the provider, again and again while that makes sense.
+func (c *call) try(ctx context.Context) *reply {
+	var r *reply
+	began := time.Now()
+	for {
+		if err := c.provider.admit(ctx, c.guess()); err != nil {
+			return &reply{err: err}
+		}
+		c.row.Tries++
+		sent := time.Now()
+		if r = c.once(ctx); r.response != nil {
+			c.row.Waited = c.waitedFor(c, sent)
+			return r
+		}
+		c.provider.leave()
+		if ctx.Err() != nil || !r.again() {
+			return r
+		}
+		wait := c.provider.backoff(c.row.Tries, r.after())
+		if r.status == http.StatusTooManyRequests || r.after() != nil {
+			c.provider.rest(wait) // it told one, and means all
+		}
+		if time.Since(began)+wait > c.gateway.timing.Patience {
+			return r
+		}
+		if sleep(ctx, wait) != nil {
+			return r
+		}
+	}
+}
+
+func (r *reply) again() bool {
+	if r.failure != nil {
+		return r.failure.Retry
+	}
+	var miss *cassette.Miss
+	return !errors.As(r.err, &miss)
+}
+
+func (r *reply) after() *time.Duration {
+	if r.failure == nil {
+		return nil
+	}
+	return r.failure.After
+}
+
+// once asks the provider once, and reads as much of its answer as is held.
+func (c *call) once(ctx context.Context) *reply {
+	ctx, w := newWatch(ctx, c.gateway.timing.First)
+	q, err := http.NewRequestWithContext(ctx, c.r.Method, c.url, bytes.NewReader(c.asked))
+	if err != nil {
+		w.end()
+		return &reply{err: err}
+	}
+	q.Header = c.header()
+	q.Host = c.provider.headers.Get("Host")
+	a, err := c.upstream.RoundTrip(q)
+	if err != nil {
+		w.end()
+		return &reply{err: w.because(err)}
+	}
+	if a.StatusCode >= 300 {
+		defer w.end()
+		defer a.Body.Close()
+		return c.failed(a)
+	}
+	r := &reply{response: a, watch: w}
+	if err := c.hold(r); err != nil {
+		a.Body.Close()
+		w.end()
+		return &reply{err: w.because(err)}
+	}
+	return r
+}
+
+// failed reads an answer that is none.
+func (c *call) failed(a *http.Response) *reply {
+	body, _ := io.ReadAll(io.LimitReader(a.Body, heldFailure)) // what there is of it
+	body = c.gateway.Mask(body)
+	if a.StatusCode < 400 {
+		return &reply{status: http.StatusNotFound, body: body, failure: &wire.Failure{Status: http.StatusNotFound, Auth: true, Message: fmt.Sprintf("it is not there: it answers with status %d; correct its base_url", a.StatusCode)}}
+	}
+	f := wire.ReadFailure(c.up, a.StatusCode, a.Header, body, time.Now())
+	return &reply{status: a.StatusCode, body: body, failure: &f}
+}
+
+// hold reads the beginning of an answer: the first piece of a stream, or else all of
+// it, unless that is too much. An answer that makes no sense is an error.
+func (c *call) hold(r *reply) error {
+	if c.Stream {
+		return r.holdPiece()
+	}
+	limit := heldAnswer
+	if c.state != nil {
+		limit = largestAnswer
+	}
+	var held bytes.Buffer
+	_, err := held.ReadFrom(io.LimitReader(touched{r.response.Body, r.watch, c.gateway.timing.Silence}, int64(limit)))
+	r.held, r.whole = held.Bytes(), held.Len() < limit
+	switch {
+	case err != nil:
+		return err
+	case r.whole && !json.Valid(r.held):
+		return errors.New("the answer is no JSON")
+	case c.state != nil && !r.whole:
+		return fmt.Errorf("the answer has more than %d MiB", largestAnswer>>20)
+	}
+	return nil
+}
+
+// holdPiece reads the first piece of a stream.
+func (r *reply) holdPiece() error {
+	piece := make([]byte, pieceSize)
+	n, err := r.response.Body.Read(piece)
+	r.held, r.whole = piece[:n], errors.Is(err, io.EOF)
+	switch {
+	case n > 0:
+		return nil
+	case r.whole:
+		return errors.New("the answer is empty")
+	}
+	return err
+}
+
+// pieceSize is how much of a stream is read at a time, at most, in bytes.
+const pieceSize = 32 << 10
+
+// fail tells the agent that there is no answer, and notes whose fault that is.
+func (c *call) fail(r *reply) {
+	c.row.Failure = r.failure
+	if c.r.Context().Err() != nil {
+		c.row.Gone = true
+		return
+	}
+	var miss *cassette.Miss
+	switch {
+	case c.ctx.Err() != nil:
+		panic(http.ErrAbortHandler) // the session is over
+	case errors.As(r.err, &miss):
+		c.hopeless(Trouble{engine.ReasonProvider, miss.Error(), true})
+	case r.failure == nil:
+		c.row.Failure = &wire.Failure{Message: r.err.Error(), Retry: true}
+		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.err.Error())})
+	case r.failure.Auth:
+		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(r.text())})
+	case r.failure.Retry:
+		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.text())})
+	case c.scriptErr() != nil:
+		c.hopeless(Trouble{engine.ReasonProvider, "the script has no answer: " + c.scriptErr().Error(), true})
+	default:
+		c.pass(r)
+	}
+}
+
+func (c *call) scriptErr() error {
+	if c.actor == nil {
+		return nil
+	}
+	return c.actor.trial.Err()
+}
+
+// text is what a provider has said, in a line.
+func (r *reply) text() string {
+	text := fmt.Sprintf("status %d", r.status)
+	if r.failure.Code != "" {
+		text += " (" + r.failure.Code + ")"
+	}
+	if m := strings.Join(strings.Fields(r.failure.Message), " "); m != "" {
+		text += ": " + m
+	}
+	return text
+}
+
+// detail says what is wrong with the provider, and for how long it was asked.
+func (c *call) detail(what string) string {
+	text := fmt.Sprintf("provider %q: %s", c.provider.Name, c.gateway.mask.String(what))
+	if c.row.Tries > 1 {
+		text += fmt.Sprintf(" (asked %d times)", c.row.Tries)
+	}
+	return text
+}
+
+// hopeless ends the attempt for the sake of its provider, and tells the agent to
+// give up.
+func (c *call) hopeless(t Trouble) {
+	c.row.Refused = "provider_failed"
+	c.refuse(wire.Refusal{Status: http.StatusForbidden, Code: "provider_failed", Message: "bench: the provider of the model has failed, and this attempt ends: " + t.Detail})
+	c.broken(t)
+}
+
+// pass hands an error on that is the agent's own: a request that no provider would
+// answer.
+func (c *call) pass(r *reply) {
+	body := r.body
+	if c.state != nil {
+		body = c.state.Error(r.status, body)
+	}
+	if c.begun {
+		c.refuse(wire.Refusal{Status: r.status, Code: r.failure.Code, Message: r.failure.Message})
+		return
+	}
+	c.w.Header().Set("Content-Type", "application/json")
+	c.row.Status, c.begun = r.status, true
+	c.w.WriteHeader(r.status)
+	c.give(body)
+}

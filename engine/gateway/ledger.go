@@ -1,0 +1,198 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/prices"
+	"github.com/ml-dev-bench/bench/engine/gateway/wire"
+)
+
+// A Row is what the ledger has of one call. Times are in nanoseconds.
+type Row struct {
+	N         int           `json:"call"`  // counts from 1
+	Began     time.Time     `json:"began"` // UTC
+	Family    wire.Family   `json:"family"`
+	Upstream  wire.Family   `json:"upstream,omitempty"` // if it differs
+	Kind      wire.Kind     `json:"kind"`
+	Side      bool          `json:"side,omitempty"` // see wire.Call.SideCall
+	Stream    bool          `json:"stream,omitempty"`
+	Requested string        `json:"requested_model,omitempty"` // by the agent
+	Asked     string        `json:"asked_model,omitempty"`     // of the provider
+	Served    string        `json:"served_model,omitempty"`    // as the provider says
+	Status    int           `json:"status"`                    // that the agent has seen
+	Tries     int           `json:"tries"`                     // how often the provider was asked
+	Refused   string        `json:"refused,omitempty"`         // why the gateway did not ask
+	Failure   *wire.Failure `json:"failure,omitempty"`         // of the provider
+	Cut       bool          `json:"cut,omitempty"`             // the answer ended before its end
+	Gone      bool          `json:"gone,omitempty"`            // the agent did not wait for the end
+	Stop      string        `json:"stop,omitempty"`
+	Usage     wire.Usage    `json:"usage,omitzero"`
+	Doubt     string        `json:"doubt,omitempty"` // why the usage that was told is not believed
+	Cost      *float64      `json:"cost_usd,omitempty"`
+	Dropped   []string      `json:"dropped,omitempty"` // fields that the translation left out
+	Waited    time.Duration `json:"waited_ns"`
+	FirstByte time.Duration `json:"first_byte_ns,omitempty"` // of the answer, after the call
+	Took      time.Duration `json:"took_ns"`
+	Sent      int64         `json:"request_bytes"`
+	Got       int64         `json:"response_bytes"`
+}
+
+// A ledger sums up rows.
+type ledger struct {
+	requests, turns, refused int64
+	tools                    bool // the agent has offered tools to its model
+	sums                     map[string]*int64
+	cost                     float64
+	costly, counted          bool // a cost, or a count, is not known
+	estimate                 int64
+	served                   []string
+}
+
+// isTurn reports whether a call belongs to the agent's own loop. An agent that
+// never gives its model a tool has a loop all the same.
+func (l *ledger) isTurn(c wire.Call) bool {
+	return c.Kind == wire.KindCompletion && (c.Tools || !l.tools)
+}
+
+// begin counts a call that is about to be made.
+func (l *ledger) begin(c wire.Call) {
+	l.requests++
+	if l.isTurn(c) {
+		l.turns++
+	}
+	l.tools = l.tools || c.Tools
+}
+
+// end books what a call has cost.
+func (l *ledger) end(r Row) {
+	if r.Refused != "" {
+		l.refused++
+	}
+	if r.Kind != wire.KindCompletion || r.Tries == 0 {
+		return
+	}
+	if r.Served != "" && !slices.Contains(l.served, r.Served) {
+		l.served = append(l.served, r.Served)
+	}
+	if r.unbilled() {
+		return
+	}
+	if l.sums == nil {
+		l.sums = map[string]*int64{}
+	}
+	for name, n := range map[string]*int64{
+		"input": r.Usage.Input, "read": r.Usage.CacheRead, "write": r.Usage.CacheWrite, "output": r.Usage.Output, "reasoning": r.Usage.Reasoning,
+	} {
+		if n == nil {
+			continue
+		}
+		if l.sums[name] == nil {
+			l.sums[name] = new(int64)
+		}
+		*l.sums[name] += *n
+	}
+	if total := r.Usage.Total(); total != nil {
+		l.estimate += *total
+	} else {
+		l.counted = true
+		l.estimate += (r.Sent + r.Got) / 4
+	}
+	if r.Cost != nil {
+		l.cost += *r.Cost
+	} else {
+		l.costly = true
+	}
+}
+
+// unbilled reports whether a provider takes nothing for a call: it has answered
+// with an error, and nothing before it.
+func (r Row) unbilled() bool {
+	return r.Failure != nil && r.Failure.Status >= http.StatusBadRequest && r.FirstByte == 0 && r.Usage == wire.Usage{}
+}
+
+// reached says which limit is used up, before a call is made; empty if none is.
+func (l *ledger) reached(limits engine.Limits, turn bool) (engine.Reason, string) {
+	switch {
+	case limits.Cost > 0 && l.cost >= limits.Cost:
+		return engine.ReasonLimitCost, fmt.Sprintf("%.2f of %.2f USD", l.cost, limits.Cost)
+	case limits.Tokens > 0 && l.estimate >= limits.Tokens:
+		return engine.ReasonLimitTokens, fmt.Sprintf("%d of %d tokens", l.estimate, limits.Tokens)
+	case limits.Requests > 0 && l.requests >= limits.Requests:
+		return engine.ReasonLimitRequests, fmt.Sprintf("%d of %d requests", l.requests, limits.Requests)
+	case turn && limits.Turns > 0 && l.turns >= limits.Turns:
+		return engine.ReasonLimitTurns, fmt.Sprintf("%d of %d turns", l.turns, limits.Turns)
+	}
+	return "", ""
+}
+
+func (l *ledger) use() Use {
+	u := Use{ModelUse: engine.ModelUse{Requests: l.requests, Turns: l.turns, Refused: l.refused, Served: l.served}}
+	if !l.costly {
+		u.Cost = new(l.cost)
+	}
+	if l.counted {
+		return u
+	}
+	u.Tokens = new(l.estimate)
+	u.Input, u.Output = orZero(l.sums["input"]), orZero(l.sums["output"])
+	u.CacheRead, u.CacheWrite, u.Reasoning = l.sums["read"], l.sums["write"], l.sums["reasoning"]
+	return u
+}
+
+// orZero is a sum of which every part is known.
+func orZero(n *int64) *int64 {
+	if n == nil {
+		return new(int64)
+	}
+	return n
+}
+
+// price works out what a call has cost.
+func (s *Session) price(r *Row) {
+	if r.Kind != wire.KindCompletion || r.Tries == 0 {
+		return
+	}
+	if r.Doubt = doubt(r.Usage, r.Sent, r.Got); r.Doubt != "" {
+		r.Usage = wire.Usage{}
+	}
+	price, ok := prices.Of(s.trial.Model, r.Began)
+	if r.Asked != s.trial.Model.ID {
+		price, ok = prices.Lookup(prices.ProviderOf(s.trial.Model.Provider), r.Asked, r.Began)
+	}
+	u := r.Usage
+	if !ok || u.Input == nil || u.Output == nil {
+		return
+	}
+	n := func(p *int64) int64 { return *orZero(p) }
+	cost, ok := prices.Cost(prices.Usage{
+		Input: n(u.Input), CacheRead: n(u.CacheRead), CacheWrite: n(u.CacheWrite) - n(u.CacheWrite1h), CacheWrite1h: n(u.CacheWrite1h),
+		Output: n(u.Output), Reasoning: n(u.Reasoning),
+	}, price)
+	if ok {
+		r.Cost = &cost
+	}
+}
+
+// hidden is how many tokens a provider may add to a request that the agent does not
+// see: its own prompts, and the descriptions of its tools.
+const hidden = 100_000
+
+// doubt says why a usage cannot be true: a model reads no more tokens than there are
+// bytes, but for what its provider adds, and says no more than it sends, but for
+// what it thinks.
+func doubt(u wire.Usage, sent, got int64) string {
+	total := u.Total()
+	switch {
+	case total == nil:
+		return ""
+	case *total-*u.Output > sent+hidden:
+		return fmt.Sprintf("%d tokens of input in a request of %d bytes", *total-*u.Output, sent)
+	case *u.Output-*orZero(u.Reasoning) > got+hidden:
+		return fmt.Sprintf("%d tokens of output in an answer of %d bytes", *u.Output-*orZero(u.Reasoning), got)
+	}
+	return ""
+}

@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/translate"
+	"github.com/ml-dev-bench/bench/engine/gateway/wire"
+)
+
+// passedHeaders are those of an answer that the agent gets. Others tell whose
+// account it is, or make clients slow down for limits that are the gateway's task.
+var passedHeaders = []string{"Request-Id", "X-Request-Id", "Openai-Version", "Openai-Processing-Ms"}
+
+// relay hands an answer on while it comes, and reads it for the ledger.
+func (c *call) relay(r *reply) {
+	defer r.watch.end()
+	p := &pump{call: c, fold: wire.NewFolder(c.up), out: c.output(), header: r.response.Header}
+	err := p.all(r)
+	a := p.fold.Answer()
+	c.row.Usage, c.row.Served, c.row.Stop, c.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
+	c.row.Cut = err != nil || a.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
+	var told *translate.Error
+	switch {
+	case err == nil || c.row.Gone:
+	case errors.As(err, &told) && c.begun: // in the stream
+	case errors.As(err, &told):
+		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail("its answer cannot be translated: " + err.Error())})
+	default:
+		panic(http.ErrAbortHandler) // the agent sees it break off, as it did
+	}
+}
+
+// A pump moves the bytes of an answer.
+type pump struct {
+	*call
+	fold   *wire.Folder
+	out    output
+	header http.Header // of the provider
+}
+
+func (p *pump) all(r *reply) error {
+	if err := p.take(r.held); err != nil {
+		return err
+	}
+	if !r.whole {
+		body := touched{r.response.Body, r.watch, p.gateway.timing.Silence}
+		piece := make([]byte, pieceSize)
+		for {
+			n, err := body.Read(piece)
+			if n > 0 {
+				if err := p.take(piece[:n]); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return r.watch.because(err)
+			}
+		}
+	}
+	rest, err := p.out.rest()
+	p.hand(rest)
+	return err
+}
+
+func (p *pump) take(piece []byte) error {
+	p.row.Got += int64(len(piece))
+	_, _ = p.fold.Write(piece) // takes everything
+	ready, err := p.out.next(piece)
+	p.hand(ready)
+	return err
+}
+
+// hand gives the agent what is ready, after the status.
+func (p *pump) hand(ready []byte) {
+	if len(ready) == 0 {
+		return
+	}
+	if p.row.FirstByte == 0 {
+		p.row.FirstByte = time.Since(p.row.Began)
+	}
+	if !p.begun {
+		p.start()
+	}
+	p.give(ready)
+}
+
+// start sends the status and the headers of the answer.
+func (p *pump) start() {
+	kind := "application/json"
+	if p.Stream {
+		kind = streamType(p.Call)
+	}
+	if p.state == nil {
+		for _, name := range passedHeaders {
+			if v := p.header.Get(name); v != "" {
+				p.w.Header().Set(name, v)
+			}
+		}
+		kind = cmp.Or(p.header.Get("Content-Type"), kind)
+	}
+	p.open(kind)
+}
+
+// An output turns pieces of what a provider sends into what the agent reads.
+type output interface {
+	next(piece []byte) ([]byte, error)
+	rest() ([]byte, error)
+}
+
+func (c *call) output() output {
+	switch {
+	case c.state != nil && c.state.Streamed():
+		return translated{c.state.Stream()}
+	case c.state != nil:
+		return &plain{state: c.state}
+	case c.HidesUsage():
+		return &filtered{}
+	}
+	return asItIs{}
+}
+
+// asItIs changes nothing.
+type asItIs struct{}
+
+func (asItIs) next(p []byte) ([]byte, error) { return p, nil }
+func (asItIs) rest() ([]byte, error)         { return nil, nil }
+
+// filtered takes out the usage that the agent did not ask for.
+type filtered struct {
+	filter wire.UsageFilter
+	buffer []byte
+}
+
+func (f *filtered) next(p []byte) ([]byte, error) {
+	f.buffer = f.filter.Next(f.buffer[:0], p)
+	return f.buffer, nil
+}
+
+func (f *filtered) rest() ([]byte, error) { return f.filter.Rest(nil), nil }
+
+// translated is a stream of another family.
+type translated struct{ stream *translate.Stream }
+
+func (t translated) next(p []byte) ([]byte, error) { return t.stream.Write(p) }
+func (t translated) rest() ([]byte, error)         { return t.stream.Close() }
+
+// plain is an answer of another family, which is held until it is whole.
+type plain struct {
+	state *translate.State
+	body  []byte
+}
+
+func (p *plain) next(piece []byte) ([]byte, error) {
+	p.body = append(p.body, piece...)
+	return nil, nil
+}
+
+func (p *plain) rest() ([]byte, error) { return p.state.Answer(p.body) }
+
+// A watch ends a request that its provider lets wait for too long.
+type watch struct {
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+}
+
+var errSilent = errors.New("it has said nothing for too long")
+
+func newWatch(ctx context.Context, first time.Duration) (context.Context, *watch) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watch{cancel: cancel, ctx: ctx}
+	w.timer = time.AfterFunc(first, func() { cancel(errSilent) })
+	return ctx, w
+}
+
+func (w *watch) touch(d time.Duration) { w.timer.Reset(d) }
+
+func (w *watch) end() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// because is the reason for an error that the watch has caused.
+func (w *watch) because(err error) error {
+	if errors.Is(context.Cause(w.ctx), errSilent) {
+		return errSilent
+	}
+	return err
+}
+
+// touched is a body that is watched: each piece of it gives it time for the next.
+type touched struct {
+	body    io.Reader
+	watch   *watch
+	silence time.Duration
+}
+
+func (t touched) Read(p []byte) (int, error) {
+	t.watch.touch(t.silence)
+	return t.body.Read(p)
+}
