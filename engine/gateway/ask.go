@@ -251,9 +251,9 @@ func (c *call) fail(r *reply) {
 		c.row.Failure = &wire.Failure{Message: r.err.Error(), Retry: true}
 		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.err.Error())})
 	case r.failure.Auth:
-		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(r.text())})
-	case r.failure.Retry:
-		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.text())})
+		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(said(r.failure))})
+	case isProviders(r.failure):
+		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(said(r.failure))})
 	case c.scriptErr() != nil:
 		c.hopeless(Trouble{engine.ReasonProvider, "the script has no answer: " + c.scriptErr().Error(), true})
 	default:
@@ -268,16 +268,32 @@ func (c *call) scriptErr() error {
 	return c.actor.trial.Err()
 }
 
-// text is what a provider has said, in a line.
-func (r *reply) text() string {
-	text := fmt.Sprintf("status %d", r.status)
-	if r.failure.Code != "" {
-		text += " (" + r.failure.Code + ")"
+// isProviders reports whether a failure says nothing about the request: also one
+// that is not to be tried again, such as a limit of a day that is used up.
+func isProviders(f *wire.Failure) bool {
+	return f.Retry || f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError
+}
+
+// longestSaid bounds what is told of an error, in bytes.
+const longestSaid = 1000
+
+// said is what a provider has said, in a line.
+func said(f *wire.Failure) string {
+	var parts []string
+	if f.Status != 0 {
+		parts = append(parts, fmt.Sprintf("status %d", f.Status))
 	}
-	if m := strings.Join(strings.Fields(r.failure.Message), " "); m != "" {
+	if f.Code != "" {
+		parts = append(parts, "("+f.Code+")")
+	}
+	text := strings.Join(parts, " ")
+	if m := strings.Join(strings.Fields(f.Message), " "); m != "" {
 		text += ": " + m
 	}
-	return text
+	if len(text) > longestSaid {
+		text = strings.ToValidUTF8(text[:longestSaid], "") + "…"
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
 // detail says what is wrong with the provider, and for how long it was asked.

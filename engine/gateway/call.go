@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -276,18 +275,22 @@ func (c *call) book() {
 	c.trace.write(*r, c.body, &c.got)
 }
 
-// blame says that the provider has failed to answer a call that the agent has not
-// given up; nil if it has not.
+// blame says that the provider has failed to answer a call; nil if it has not.
 func (c *call) blame() *Trouble {
 	r := &c.row
-	if r.Gone || !r.Cut && (r.Failure == nil || !r.Failure.Retry && !r.Failure.Auth) {
+	reason, why := engine.ReasonProvider, "the answer broke off"
+	switch f := r.Failure; {
+	case f == nil && !r.Cut:
+		return nil
+	case f == nil:
+	case f.Auth:
+		reason, why = engine.ReasonAuth, said(f)
+	case isProviders(f):
+		why = said(f)
+	default:
 		return nil
 	}
-	why := "the answer broke off"
-	if r.Failure != nil && r.Failure.Message != "" {
-		why = r.Failure.Message
-	}
-	return &Trouble{Reason: engine.ReasonProvider, Detail: fmt.Sprintf("provider %q: %s", c.provider.Name, strings.TrimSpace(string(c.gateway.Mask([]byte(why)))))}
+	return &Trouble{Reason: reason, Detail: fmt.Sprintf("provider %q: %s", c.provider.Name, c.gateway.mask.String(why))}
 }
 
 // guess is about how many tokens a request has: one for each four bytes.
