@@ -35,6 +35,7 @@ type reply struct {
 	status  int
 	body    []byte // of the failure
 	err     error  // that the provider was not asked, or not answered
+	refusal *wire.Refusal
 }
 
 // ask asks the provider until it answers, and hands the answer on.
@@ -57,7 +58,7 @@ func (c *call) ask() {
 		c.fail(r)
 		return
 	}
-	defer c.provider.leave()
+	c.admitted = true
 	defer r.response.Body.Close()
 	c.relay(r)
 }
@@ -110,13 +111,34 @@ func (c *call) open(kind string) {
 // try asks the provider, again and again while that makes sense.
 func (c *call) try(ctx context.Context) *reply {
 	var r *reply
-	began := time.Now()
+	var until time.Time // the first try is not waited for: that others ask, too, is no failure
 	for {
-		if err := c.provider.admit(ctx, c.guess()); err != nil {
+		patience := c.gateway.timing.Patience
+		if r != nil {
+			patience = time.Until(until)
+		}
+		err := c.provider.admit(ctx, c.guess(), patience)
+		if err != nil && r != nil {
+			return r
+		}
+		if err != nil {
 			return &reply{err: err}
+		}
+		if err := c.r.Context().Err(); err != nil { // nobody would read the answer
+			c.provider.leave()
+			return &reply{err: err}
+		}
+		if r == nil { // others may have used up the limits while it waited
+			if refusal := c.allowed(true); refusal != nil {
+				c.provider.leave()
+				return &reply{refusal: refusal}
+			}
 		}
 		c.row.Tries++
 		sent := time.Now()
+		if r == nil {
+			until = sent.Add(c.gateway.timing.Patience)
+		}
 		if r = c.once(ctx); r.response != nil {
 			c.row.Waited = c.waitedFor(c, sent)
 			return r
@@ -128,11 +150,9 @@ func (c *call) try(ctx context.Context) *reply {
 		wait := c.provider.backoff(c.row.Tries, r.after())
 		if r.status == http.StatusTooManyRequests || r.after() != nil {
 			c.provider.rest(wait) // it told one, and means all
+			continue
 		}
-		if time.Since(began)+wait > c.gateway.timing.Patience {
-			return r
-		}
-		if sleep(ctx, wait) != nil {
+		if wait > time.Until(until) || sleep(ctx, wait) != nil {
 			return r
 		}
 	}
@@ -245,6 +265,8 @@ func (c *call) fail(r *reply) {
 	switch {
 	case c.ctx.Err() != nil:
 		panic(http.ErrAbortHandler) // the session is over
+	case r.refusal != nil:
+		c.decline(*r.refusal)
 	case errors.As(r.err, &miss):
 		c.hopeless(Trouble{engine.ReasonProvider, miss.Error(), true})
 	case r.failure == nil:

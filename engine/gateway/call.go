@@ -27,35 +27,46 @@ type call struct {
 	r       *http.Request
 	control *http.ResponseController
 
-	row   Row
-	body  []byte // as the agent has sent it
-	asked []byte // as the provider gets it
-	url   string
-	up    wire.Family
-	state *translate.State // nil where the families are the same
-	begun bool             // the status has been sent
-	sent  bool             // and something of the answer
-	got   capture          // what the agent has got
+	row      Row
+	body     []byte // as the agent has sent it
+	asked    []byte // as the provider gets it
+	url      string
+	up       wire.Family
+	state    *translate.State // nil where the families are the same
+	admitted bool             // at the provider, which is to be left
+	begun    bool             // the status has been sent
+	sent     bool             // and something of the answer
+	got      capture          // what the agent has got
 }
 
 // answer takes a call from its request to the row in the ledger.
 func (c *call) answer() {
 	c.row = Row{Began: time.Now().UTC(), Family: c.Family, Kind: c.Kind}
-	defer c.book()
+	defer func() {
+		c.book()
+		if c.admitted { // only now, for whoever comes next asks what is left of the limits
+			c.provider.leave()
+		}
+	}()
 	defer func() { _ = c.control.SetWriteDeadline(time.Time{}) }() // the connection has other calls to serve
 	refusal := c.read()
 	if refusal == nil {
 		refusal = c.prepare()
 	}
 	if refusal == nil {
-		refusal = c.allowed()
+		refusal = c.allowed(false) // before it waits for anything
 	}
 	if refusal != nil {
-		c.row.Refused = refusal.Code
-		c.refuse(*refusal)
+		c.decline(*refusal)
 		return
 	}
 	c.ask()
+}
+
+// decline refuses a call that the provider was not asked.
+func (c *call) decline(r wire.Refusal) {
+	c.row.Refused = r.Code
+	c.refuse(r)
 }
 
 // read reads the request.
@@ -188,14 +199,20 @@ func (c *call) finish() *wire.Refusal {
 	return nil
 }
 
-// allowed counts the call, if the limits of the trial leave room for it.
-func (c *call) allowed() *wire.Refusal {
+// allowed says why the trial leaves no room for the call; nil if it does. What
+// begins is counted at once, so that of several calls none is one too many.
+func (c *call) allowed(begins bool) *wire.Refusal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trouble != nil {
+		return &wire.Refusal{Status: http.StatusForbidden, Code: "provider_failed", Message: "bench: this attempt has ended: " + c.trouble.Detail}
+	}
 	if refusal := c.exhausted(c); refusal != nil {
 		return refusal
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ledger.begin(c.Call)
+	if begins {
+		c.ledger.begin(c.Call)
+	}
 	return nil
 }
 
@@ -260,12 +277,12 @@ func (c *call) give(piece []byte) bool {
 func (c *call) book() {
 	r := &c.row
 	r.Took = time.Since(r.Began)
-	c.price(r)
+	about := c.price(r)
 	c.mu.Lock()
 	c.n++
 	r.N = c.n
-	c.ledger.end(*r)
-	if r.Kind == wire.KindCompletion && r.Refused == "" {
+	c.ledger.end(*r, about)
+	if r.Kind == wire.KindCompletion && r.Refused == "" && !r.Gone && c.ctx.Err() == nil { // else it says nothing of the provider
 		c.last = c.blame()
 	}
 	c.mu.Unlock()
@@ -294,4 +311,4 @@ func (c *call) blame() *Trouble {
 }
 
 // guess is about how many tokens a request has: one for each four bytes.
-func (c *call) guess() int { return len(c.asked)/4 + 1 }
+func (c *call) guess() int { return len(c.asked)/bytesOfToken + 1 }

@@ -24,6 +24,7 @@ type rig struct {
 	provider *engine.Provider
 	trial    *engine.Trial
 	options  gateway.Options
+	gateway  *gateway.Gateway
 	session  *gateway.Session
 	server   *httptest.Server
 	trace    bytes.Buffer
@@ -68,6 +69,7 @@ func (r *rig) open() *rig {
 	if err != nil {
 		r.Fatal(err)
 	}
+	r.gateway = g
 	if r.session, err = g.Open(r.trial, &r.trace); err != nil {
 		r.Fatal(err)
 	}

@@ -25,6 +25,7 @@ func (c *call) relay(r *reply) {
 	a := p.fold.Answer()
 	c.row.Usage, c.row.Served, c.row.Stop, c.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
 	c.row.Cut = err != nil || a.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
+	c.row.Gone = c.row.Gone || err != nil && c.r.Context().Err() != nil
 	var told *translate.Error
 	switch {
 	case err == nil || c.row.Gone:

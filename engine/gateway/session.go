@@ -233,10 +233,8 @@ func (s *Session) broken(t Trouble) {
 }
 
 // exhausted says which limit a call would exceed; nil if none. One that was told
-// once is told again: what is used up stays so.
+// once is told again: what is used up stays so. The lock is held.
 func (s *Session) exhausted(c *call) *wire.Refusal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.limit == "" {
 		s.limit, s.limitIs = s.ledger.reached(s.trial.Limits, s.ledger.isTurn(c.Call))
 		if s.limit == "" {
