@@ -54,7 +54,7 @@ func (c *call) ask() {
 	go func() { replies <- c.try(ctx) }()
 	r := c.await(replies)
 	if r.response == nil {
-		c.waitedFor(c, time.Now())
+		c.row.Waited = c.ends(c)
 		c.fail(r)
 		return
 	}
@@ -79,11 +79,7 @@ func (c *call) await(replies <-chan *reply) *reply {
 			if !c.begun {
 				c.open(streamType(c.Call))
 			}
-			_, err := io.WriteString(c.w, wire.KeepAlive)
-			if err == nil {
-				err = c.control.Flush()
-			}
-			c.row.Gone = c.row.Gone || err != nil
+			c.write([]byte(wire.KeepAlive))
 			timer.Reset(c.gateway.timing.KeepAlive)
 		}
 	}
@@ -139,12 +135,16 @@ func (c *call) try(ctx context.Context) *reply {
 		if r == nil {
 			until = sent.Add(c.gateway.timing.Patience)
 		}
+		c.sends(c, sent)
 		if r = c.once(ctx); r.response != nil {
-			c.row.Waited = c.waitedFor(c, sent)
 			return r
 		}
 		c.provider.leave()
-		if ctx.Err() != nil || !r.again() {
+		if ctx.Err() != nil || c.r.Context().Err() != nil {
+			return r // whatever it was, the agent did not wait for it
+		}
+		c.sends(c, time.Time{})
+		if !r.again() {
 			return r
 		}
 		wait := c.provider.backoff(c.row.Tries, r.after())
@@ -163,8 +163,11 @@ func (r *reply) again() bool {
 		return r.failure.Retry
 	}
 	var miss *cassette.Miss
-	return !errors.As(r.err, &miss)
+	return !errors.As(r.err, &miss) && !errors.Is(r.err, errLargeAnswer)
 }
+
+// errLargeAnswer would be as large, and cost as much, the next time.
+var errLargeAnswer = fmt.Errorf("the answer has more than %d MiB, and is to be translated", largestAnswer>>20)
 
 func (r *reply) after() *time.Duration {
 	if r.failure == nil {
@@ -232,7 +235,7 @@ func (c *call) hold(r *reply) error {
 	case r.whole && !json.Valid(r.held):
 		return errors.New("the answer is no JSON")
 	case c.state != nil && !r.whole:
-		return fmt.Errorf("the answer has more than %d MiB", largestAnswer>>20)
+		return errLargeAnswer
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,10 +30,12 @@ type call struct {
 
 	row      Row
 	body     []byte // as the agent has sent it
+	taken    bool   // all of it
 	asked    []byte // as the provider gets it
 	url      string
 	up       wire.Family
 	state    *translate.State // nil where the families are the same
+	isLarge  bool             // it is one of the large ones
 	admitted bool             // at the provider, which is to be left
 	begun    bool             // the status has been sent
 	sent     bool             // and something of the answer
@@ -47,7 +50,11 @@ func (c *call) answer() {
 		if c.admitted { // only now, for whoever comes next asks what is left of the limits
 			c.provider.leave()
 		}
+		if c.isLarge {
+			<-c.large
+		}
 	}()
+	defer context.AfterFunc(c.ctx, c.interrupt)()
 	defer func() { _ = c.control.SetWriteDeadline(time.Time{}) }() // the connection has other calls to serve
 	refusal := c.read()
 	if refusal == nil {
@@ -62,6 +69,15 @@ func (c *call) answer() {
 	}
 	c.ask()
 }
+
+// interrupt ends the reading and writing of a call whose session ends.
+func (c *call) interrupt() {
+	_ = c.control.SetReadDeadline(time.Unix(1, 0)) // where there is one
+	_ = c.control.SetWriteDeadline(time.Now().Add(lastWords))
+}
+
+// lastWords bounds the writing to an agent whose session has ended.
+const lastWords = time.Second
 
 // decline refuses a call that the provider was not asked.
 func (c *call) decline(r wire.Refusal) {
@@ -81,7 +97,8 @@ func (c *call) read() *wire.Refusal {
 	case err != nil:
 		return &wire.Refusal{Status: http.StatusBadRequest, Code: "incomplete_request", Message: "bench: the request did not come to its end"}
 	}
-	c.body = body
+	_ = c.control.SetReadDeadline(time.Time{}) // where there was one
+	c.body, c.taken = body, true
 	c.Call = wire.Route(c.r.Method, c.r.URL, c.r.Header, body)
 	return nil
 }
@@ -91,9 +108,11 @@ var errEncoding = errors.New("an encoding that is not known")
 // readBody reads the body of the request. Who sends nothing for a while is not
 // waited for.
 func (c *call) readBody() ([]byte, error) {
-	defer func() { _ = c.control.SetReadDeadline(time.Time{}) }() // where there is one
 	alive := readerFunc(func(p []byte) (int, error) {
 		_ = c.control.SetReadDeadline(time.Now().Add(c.gateway.timing.Body))
+		if err := c.ctx.Err(); err != nil { // or else interrupt is still to come
+			return 0, err
+		}
 		return c.r.Body.Read(p)
 	})
 	var from io.Reader = alive
@@ -109,13 +128,20 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, errEncoding
 	}
 	var body bytes.Buffer
-	if n := c.r.ContentLength; n > largestRequest {
+	if c.r.ContentLength > largestRequest {
 		return nil, &http.MaxBytesError{Limit: largestRequest}
-	} else if n > 0 {
-		body.Grow(int(n) + bytes.MinRead)
 	}
-	n, err := body.ReadFrom(io.LimitReader(from, largestRequest+1))
-	if n > largestRequest {
+	n, err := body.ReadFrom(io.LimitReader(from, largeRequest)) // it grows with what comes, not with what is promised
+	if err != nil || n < largeRequest {
+		return body.Bytes(), err
+	}
+	select {
+	case c.large <- struct{}{}:
+		c.isLarge = true
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+	if _, err = body.ReadFrom(io.LimitReader(from, largestRequest+1-n)); body.Len() > largestRequest {
 		return nil, &http.MaxBytesError{Limit: largestRequest}
 	}
 	return body.Bytes(), err
@@ -246,6 +272,10 @@ func (c *call) refuse(r wire.Refusal) {
 		c.give(r.InStream(c.Call, c.sent))
 		return
 	}
+	if !c.taken && c.r.ContentLength != 0 { // or else the server would wait for the rest
+		_ = c.control.SetReadDeadline(time.Now().Add(c.gateway.timing.Body)) // where there is one
+		c.w.Header().Set("Connection", "close")
+	}
 	maps.Copy(c.w.Header(), r.Header())
 	c.row.Status = r.StatusFor(c.Family)
 	c.begun = true
@@ -262,14 +292,23 @@ func (c *call) give(piece []byte) bool {
 	if len(piece) == 0 {
 		return true
 	}
-	_ = c.control.SetWriteDeadline(time.Now().Add(c.gateway.timing.Body)) // where there is one
+	c.got.add(piece)
+	c.sent = true
+	return c.write(piece)
+}
+
+// write sends bytes at once. An agent that does not take them for a while has gone.
+func (c *call) write(piece []byte) bool {
+	patience := c.gateway.timing.Body
+	if c.ctx.Err() != nil {
+		patience = min(patience, lastWords)
+	}
+	_ = c.control.SetWriteDeadline(time.Now().Add(patience)) // where there is one
 	_, err := c.w.Write(piece)
 	if err == nil {
 		err = c.control.Flush()
 	}
-	c.got.add(piece)
-	c.sent = true
-	c.row.Gone = err != nil
+	c.row.Gone = c.row.Gone || err != nil
 	return err == nil
 }
 
@@ -277,6 +316,9 @@ func (c *call) give(piece []byte) bool {
 func (c *call) book() {
 	r := &c.row
 	r.Took = time.Since(r.Began)
+	if c.admitted {
+		r.Waited = c.ends(c)
+	}
 	about := c.price(r)
 	c.mu.Lock()
 	c.n++

@@ -141,8 +141,8 @@ func (g *Gateway) Open(t *engine.Trial, trace io.Writer) (*Session, error) {
 		return nil, fmt.Errorf("the gateway was not made for provider %q", t.Model.Provider.Name)
 	}
 	s := &Session{
-		gateway: g, provider: p, trial: t, token: newToken(), slots: make(chan struct{}, callsAtOnce),
-		ended: make(chan struct{}), waiting: map[*call]time.Time{}, trace: &tracer{to: trace, mask: g.Mask},
+		gateway: g, provider: p, trial: t, token: newToken(), slots: make(chan struct{}, callsAtOnce), large: make(chan struct{}, largeAtOnce),
+		ended: make(chan struct{}), open: map[*call]progress{}, trace: &tracer{to: trace, mask: g.Mask},
 	}
 	if err := s.connect(); err != nil {
 		return nil, err

@@ -1,13 +1,13 @@
 package gateway_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -27,8 +27,29 @@ type rig struct {
 	gateway  *gateway.Gateway
 	session  *gateway.Session
 	server   *httptest.Server
-	trace    bytes.Buffer
+	trace    record
 }
+
+// A record is a trace that can be looked at while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// traced is how many calls have ended.
+func (r *rig) traced() int { return strings.Count(r.trace.String(), "\n") }
 
 const testKey = "sk-canary-5f1c9b7e02d84a"
 
@@ -85,7 +106,7 @@ func (r *rig) close() (gateway.Use, []gateway.Trace) {
 	if err != nil {
 		r.Error(err)
 	}
-	calls, err := gateway.ReadTraces(bytes.NewReader(r.trace.Bytes()))
+	calls, err := gateway.ReadTraces(strings.NewReader(r.trace.String()))
 	if err != nil {
 		r.Error(err)
 	}
@@ -203,4 +224,3 @@ func TestEveryPair(t *testing.T) {
 		}
 	}
 }
-

@@ -198,7 +198,8 @@ func (w *watch) because(err error) error {
 	return err
 }
 
-// touched is a body that is watched: each piece of it gives it time for the next.
+// touched is a body that is watched: it has some time for each piece, from when that
+// is asked for. What the agent takes to read is not the provider's silence.
 type touched struct {
 	body    io.Reader
 	watch   *watch
@@ -207,5 +208,6 @@ type touched struct {
 
 func (t touched) Read(p []byte) (int, error) {
 	t.watch.touch(t.silence)
+	defer t.watch.timer.Stop()
 	return t.body.Read(p)
 }
