@@ -191,6 +191,9 @@ func (c *call) once(ctx context.Context) *reply {
 		w.end()
 		return &reply{err: w.because(err)}
 	}
+	if !c.gateway.keyless {
+		a.Body = newMasked(a.Body, c.gateway.mask)
+	}
 	if a.StatusCode >= 300 {
 		defer w.end()
 		defer a.Body.Close()
@@ -208,7 +211,6 @@ func (c *call) once(ctx context.Context) *reply {
 // failed reads an answer that is none.
 func (c *call) failed(a *http.Response) *reply {
 	body, _ := io.ReadAll(io.LimitReader(a.Body, heldFailure)) // what there is of it
-	body = c.gateway.Mask(body)
 	if a.StatusCode < 400 {
 		return &reply{status: http.StatusNotFound, body: body, failure: &wire.Failure{Status: http.StatusNotFound, Auth: true, Message: fmt.Sprintf("it is not there: it answers with status %d; correct its base_url", a.StatusCode)}}
 	}
@@ -273,7 +275,7 @@ func (c *call) fail(r *reply) {
 	case errors.As(r.err, &miss):
 		c.hopeless(Trouble{engine.ReasonProvider, miss.Error(), true})
 	case r.failure == nil:
-		c.row.Failure = &wire.Failure{Message: r.err.Error(), Retry: true}
+		c.row.Failure = &wire.Failure{Message: c.gateway.mask.String(r.err.Error()), Retry: true}
 		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.err.Error())})
 	case r.failure.Auth:
 		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(said(r.failure))})

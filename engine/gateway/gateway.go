@@ -93,6 +93,7 @@ func (t Timing) or(d Timing) Timing {
 type Gateway struct {
 	timing    Timing
 	mask      *mask.Masker
+	keyless   bool // there is nothing to mask
 	providers map[*engine.Provider]*provider
 }
 
@@ -116,7 +117,7 @@ func New(providers []*engine.Provider, o Options) (*Gateway, error) {
 	if err := errors.Join(append(failed, err)...); err != nil {
 		return nil, err
 	}
-	g.mask = masker
+	g.mask, g.keyless = masker, len(k.secrets()) == 0
 	for _, p := range g.providers {
 		p.openCassette(o.Root, g.Mask)
 	}

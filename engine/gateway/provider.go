@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/time/rate"
 
@@ -33,6 +34,9 @@ func (k *keys) value(s *engine.Secret) (string, error) {
 		return v, nil
 	}
 	v, err := k.read(s)
+	if strings.ContainsFunc(v, unicode.IsControl) {
+		v, err = "", fmt.Errorf("secret %q cannot be sent in a header: there is a line break or another control character in it", s.Name)
+	}
 	k.values[s] = v
 	return v, err
 }
@@ -108,7 +112,9 @@ func (p *provider) setHeaders(k *keys) error {
 			value, err = k.value(h.Secret)
 			failed = append(failed, err)
 		}
-		p.headers.Set(name, value)
+		if h.Secret == nil || value != "" { // an optional one that is not there
+			p.headers.Set(name, value)
+		}
 	}
 	return errors.Join(failed...)
 }

@@ -103,10 +103,10 @@ func (p *pump) start() {
 	if p.state == nil {
 		for _, name := range passedHeaders {
 			if v := p.header.Get(name); v != "" {
-				p.w.Header().Set(name, v)
+				p.w.Header().Set(name, p.gateway.mask.String(v))
 			}
 		}
-		kind = cmp.Or(p.header.Get("Content-Type"), kind)
+		kind = cmp.Or(p.gateway.mask.String(p.header.Get("Content-Type")), kind)
 	}
 	p.open(kind)
 }
