@@ -221,7 +221,7 @@ func (c *call) failed(a *http.Response) *reply {
 // hold reads the beginning of an answer: the first piece of a stream, or else all of
 // it, unless that is too much. An answer that makes no sense is an error.
 func (c *call) hold(r *reply) error {
-	if c.Stream {
+	if c.Stream || c.state == nil && strings.HasPrefix(r.response.Header.Get("Content-Type"), "text/event-stream") { // also where nobody asked for it
 		return r.holdPiece()
 	}
 	limit := heldAnswer
@@ -274,9 +274,13 @@ func (c *call) fail(r *reply) {
 		c.decline(*r.refusal)
 	case errors.As(r.err, &miss):
 		c.hopeless(Trouble{engine.ReasonProvider, miss.Error(), true})
+	case c.Kind == wire.KindCount && (r.failure == nil || r.failure.Auth || isProviders(r.failure)):
+		c.decline(wire.Refusal{Status: http.StatusNotFound, Code: "not_counted", Message: "bench: the provider counts no tokens"}) // not all do, and clients do without
 	case r.failure == nil:
 		c.row.Failure = &wire.Failure{Message: c.gateway.mask.String(r.err.Error()), Retry: true}
 		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.err.Error())})
+	case c.isAgentsOwn(r.failure):
+		c.pass(r)
 	case r.failure.Auth:
 		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(said(r.failure))})
 	case isProviders(r.failure):
@@ -293,6 +297,21 @@ func (c *call) scriptErr() error {
 		return nil
 	}
 	return c.actor.trial.Err()
+}
+
+// isAgents reports whether something is not there that the agent has named: another
+// model than the benchfile does, or, where its model has answered before, an item of
+// the conversation or a file. The lock is held.
+func (c *call) isAgents(f *wire.Failure) bool {
+	_, aliased := c.trial.Agent.Aliases[c.Model]
+	another := c.row.Asked != c.trial.Model.ID && !aliased
+	return f.Status == http.StatusNotFound && (another || c.ledger.answered || c.Action != actions[c.Family] && c.Family != wire.Google)
+}
+
+func (c *call) isAgentsOwn(f *wire.Failure) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isAgents(f)
 }
 
 // isProviders reports whether a failure says nothing about the request: also one

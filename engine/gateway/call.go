@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -151,8 +152,14 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// longestModel bounds the name of a model, in bytes: it stands in ledgers and errors.
+const longestModel = 1000
+
 // prepare makes the request that the provider gets.
 func (c *call) prepare() *wire.Refusal {
+	if len(c.Model) > longestModel {
+		return badRequest(fmt.Sprintf("the name of the model has more than %d bytes", longestModel))
+	}
 	c.row.Family, c.row.Kind, c.row.Side, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.SideCall(), c.Stream, c.Model, int64(len(c.body))
 	model, refusal := c.model(c.Model)
 	if refusal != nil {
@@ -171,11 +178,23 @@ func (c *call) prepare() *wire.Refusal {
 			return badRequest(err.Error())
 		}
 		c.asked = asked
-		query := c.r.URL.Query()
-		query.Del("key")
-		c.url = c.provider.endpoint(c.Path(model), query.Encode())
+		c.url = c.provider.endpoint(c.Path(model), c.query().Encode())
 	}
 	return c.finish()
+}
+
+// query is what goes along of the query. Google's can ask for another format of the
+// answer, or for an answer without its usage; clients do not, and agents do not.
+func (c *call) query() url.Values {
+	q := c.r.URL.Query()
+	q.Del("key")
+	if c.Family == wire.Google {
+		q = url.Values{}
+	}
+	if c.Family == wire.Google && c.Stream && !c.Array {
+		q.Set("alt", "sse")
+	}
+	return q
 }
 
 func badRequest(why string) *wire.Refusal {
@@ -199,7 +218,7 @@ func (c *call) translate(model string) *wire.Refusal {
 	if err != nil {
 		return badRequest(err.Error())
 	}
-	c.asked, c.state, c.row.Dropped = asked, state, state.Dropped()
+	c.asked, c.state, c.row.Dropped, c.Stream = asked, state, state.Dropped(), state.Streamed()
 	out, query := wire.Call{Family: c.up, Kind: wire.KindCompletion, Action: actions[c.up]}, ""
 	if c.up == wire.Google && state.Streamed() {
 		out.Action, query = ":streamGenerateContent", "alt=sse"
@@ -246,7 +265,7 @@ func (c *call) allowed(begins bool) *wire.Refusal {
 var perHop = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Cookie", "Expect", "Forwarded", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-	"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Openai-Organization", "Openai-Project",
+	"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Openai-Organization", "Openai-Project", "X-Goog-User-Project", "X-Goog-Fieldmask",
 }
 
 // header is what is sent along.
@@ -334,7 +353,8 @@ func (c *call) book() {
 	c.trace.write(*r, c.body, &c.got)
 }
 
-// blame says that the provider has failed to answer a call; nil if it has not.
+// blame says that the provider has failed to answer a call; nil if it has not. The
+// lock is held.
 func (c *call) blame() *Trouble {
 	r := &c.row
 	reason, why := engine.ReasonProvider, "the answer broke off"
@@ -342,6 +362,8 @@ func (c *call) blame() *Trouble {
 	case f == nil && !r.Cut:
 		return nil
 	case f == nil:
+	case c.isAgents(f):
+		return nil
 	case f.Auth:
 		reason, why = engine.ReasonAuth, said(f)
 	case isProviders(f):

@@ -72,6 +72,7 @@ func TestProviderFaults(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, engine.APIOpenAI)
+			r.options.Timing.Backoff, r.options.Timing.Longest = 4*time.Millisecond, 8*time.Millisecond
 			if r.options.Timing.Patience = 5 * time.Second; s.reason != "" {
 				r.options.Timing.Patience = 20 * time.Millisecond
 			}

@@ -76,11 +76,11 @@ func (r *rig) scripted(script string) *rig {
 	return r.open()
 }
 
-// live lets a handler answer, over the net.
-func (r *rig) live(h http.HandlerFunc) *rig {
+// live lets a handler answer, over the net, below a path.
+func (r *rig) live(h http.HandlerFunc, below ...string) *rig {
 	up := httptest.NewServer(h)
 	r.Cleanup(up.Close)
-	r.provider.BaseURL = up.URL + "/v1"
+	r.provider.BaseURL = up.URL + strings.Join(append(below, "/v1")[:1], "")
 	return r.open()
 }
 

@@ -45,6 +45,7 @@ type Row struct {
 type ledger struct {
 	requests, turns, refused int64
 	tools                    bool // the agent has offered tools to its model
+	answered                 bool // the model of the trial has answered
 	sums                     map[string]*int64
 	cost                     float64
 	costly, counted          bool    // a cost, or a count, is not known
@@ -76,6 +77,7 @@ func (l *ledger) end(r Row, about float64) {
 	if r.Kind != wire.KindCompletion || r.Tries == 0 {
 		return
 	}
+	l.answered = l.answered || r.Stop != ""
 	if r.Served != "" && !slices.Contains(l.served, r.Served) {
 		l.served = append(l.served, r.Served)
 	}
