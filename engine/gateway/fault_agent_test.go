@@ -326,7 +326,6 @@ func TestGoneAgent(t *testing.T) {
 	}
 	t.Run("while its provider is tried again", func(t *testing.T) {
 		r := newRig(t, engine.APIOpenAI)
-		r.options.Timing = quick
 		r.options.Timing.Backoff, r.options.Timing.Longest, r.options.Timing.Drain, r.options.Timing.Patience = 300*time.Millisecond, 300*time.Millisecond, 10*time.Second, 20*time.Second
 		begun := make(chan struct{})
 		var once sync.Once
@@ -334,7 +333,7 @@ func TestGoneAgent(t *testing.T) {
 		r.live(func(w http.ResponseWriter, _ *http.Request) {
 			asked++
 			w.WriteHeader(500)
-			once.Do(func() { close(begun) })
+			once.Do(func() { time.AfterFunc(50*time.Millisecond, func() { close(begun) }) }) // while the second try is waited for
 		})
 		r.leave(begun)
 		eventually(t, "a row", func() bool { return r.traced() > 0 })

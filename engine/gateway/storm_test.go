@@ -120,3 +120,27 @@ func TestLongRest(t *testing.T) {
 		t.Errorf("status %d, trouble %v, asked %d times", a.StatusCode, use.Trouble, asked.Load())
 	}
 }
+
+// What an agent takes to read its answer is not its provider's silence.
+func TestSlowReader(t *testing.T) {
+	r := newRig(t, engine.APIOpenAI)
+	r.options.Timing.Body, r.options.Timing.Silence = time.Minute, 100*time.Millisecond
+	r.live(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.Copy(w, io.MultiReader(strings.NewReader(`data: {"x":"`), &endless{16 << 20}, strings.NewReader(`"}`+"\n\n"+allChunks)))
+	})
+	q, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/v1/chat/completions", strings.NewReader(askBody(wire.OpenAI, true, true)))
+	q.Header.Set("Authorization", "Bearer "+r.session.Token())
+	a, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Body.Close()
+	time.Sleep(500 * time.Millisecond) // nothing is to happen while it does not read
+	n, err := io.Copy(io.Discard, a.Body)
+	use, calls := r.close()
+	r.log("", use, calls)
+	if err != nil || n < 16<<20 || use.Trouble != nil || use.Tokens == nil {
+		t.Errorf("%d bytes, %v, use %+v %v", n, err, use, use.Trouble)
+	}
+}
