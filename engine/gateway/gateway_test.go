@@ -201,4 +201,3 @@ func TestEveryPair(t *testing.T) {
 		}
 	}
 }
-
