@@ -74,8 +74,8 @@ func (u *unsupported) agent(t *engine.Trial) {
 	leave := fmt.Sprintf("Leave the agent out with --agent '!%s'.", a.Name)
 	cannotRun := fmt.Sprintf("agent %q cannot run yet", a.Name)
 	switch {
-	case t.Model != nil || a.Builtin == engine.BuiltinReact:
-		u.unless(false, a.Pos, cannotRun, "trials with a model, but has no gateway to run them. "+leave)
+	case a.Builtin == engine.BuiltinReact:
+		u.unless(false, a.Pos, cannotRun, "it, but cannot run it. "+leave)
 	case a.Builtin == engine.BuiltinReplay:
 		u.unless(false, a.Pos, cannotRun, "trials that replay what is stored, but cannot run them. "+leave)
 	}
