@@ -181,7 +181,7 @@ func callLine(r gateway.Row) string {
 	}
 	parts := []string{fmt.Sprintf("%s  %s  status %d  %s", reporters.Line(model), family, r.Status, shortDuration(r.Took))}
 	if r.Kind == "completion" && r.Tries > 0 && r.Refused == "" {
-		parts = append(parts, fmt.Sprintf("tokens in %s, out %s", unknown(r.Usage.Input, itoa), unknown(r.Usage.Output, itoa)), "cost "+unknown(r.Cost, usd))
+		parts = append(parts, fmt.Sprintf("tokens in %s, out %s", unknown(r.Usage.Input, itoa), unknown(r.Usage.Output, itoa)), "cost "+unknown(r.Cost, func(c float64) string { return fmt.Sprintf("$%.4f", c) }))
 	}
 	for _, note := range []struct {
 		is   bool

@@ -117,7 +117,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // prepare makes the request that the provider gets.
 func (c *call) prepare() *wire.Refusal {
-	c.row.Family, c.row.Kind, c.row.Side, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.SideCall(), c.Stream, c.Model, int64(len(c.body))
+	c.row.Family, c.row.Kind, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.Stream, c.Model, int64(len(c.body))
 	model, refusal := c.model(c.Model)
 	if refusal != nil {
 		return refusal
@@ -196,6 +196,7 @@ func (c *call) allowed() *wire.Refusal {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.row.Side = !c.ledger.isTurn(c.Call)
 	c.ledger.begin(c.Call)
 	return nil
 }
