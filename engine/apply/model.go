@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ml-dev-bench/bench/agents/react"
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/gateway"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -92,7 +93,7 @@ func (t *talk) ended() <-chan struct{} {
 
 // env tells programs in the sandbox of it.
 func (t *talk) env(w *worker) map[string]string {
-	if t == nil {
+	if t == nil || w.trial.Agent.Builtin != engine.BuiltinNone {
 		return nil
 	}
 	return map[string]string{"BENCH_MODEL": w.trial.Model.ID, "BENCH_GATEWAY_URL": gatewayURL, "BENCH_GATEWAY_TOKEN": t.Token()}
@@ -112,6 +113,14 @@ func (w *worker) invocation() (engine.Invocation, error) {
 		Case: t.Case.Name, Agent: a.Name, Model: t.Model, Axes: t.Axes, N: t.ID.N, Seed: t.Seed,
 		Prompt: t.Case.Prompt, PromptFile: engine.PromptFile, Workspace: t.Case.Sandbox.Workdir,
 		Gateway: engine.Gateway{URL: gatewayURL, Token: w.talk.Token()},
+	})
+}
+
+// react lets the built-in agent work in the place of a command.
+func (w *worker) react(ctx context.Context, box sandbox.Sandbox, cmd sandbox.Cmd) (sandbox.Exit, error) {
+	return react.Run(ctx, react.Options{
+		Box: box, User: cmd.User, Dir: cmd.Dir, Env: cmd.Env, Log: cmd.Stdout, Grace: cmd.Grace, Kill: cmd.Kill,
+		Client: w.talk.Client(), BaseURL: gateway.ClientURL + "/v1", Token: w.talk.Token(), Model: w.trial.Model.ID, Prompt: w.trial.Case.Prompt,
 	})
 }
 

@@ -278,10 +278,16 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 	limited, cancel := w.bounded(ctx)
 	defer cancel()
 	start := time.Now()
-	exit, err := box.Exec(limited, sandbox.Cmd{
+	cmd := sandbox.Cmd{
 		Args: inv.Command, Dir: w.trial.Case.Sandbox.Workdir, Env: env, User: w.trial.Case.Sandbox.User, Stdout: out, Stderr: out,
 		Grace: min(grace, w.trial.Case.Sandbox.Timeouts.Stop), Kill: w.Kill,
-	})
+	}
+	var exit sandbox.Exit
+	if w.trial.Agent.Builtin == engine.BuiltinReact {
+		exit, err = w.react(limited, box, cmd)
+	} else {
+		exit, err = box.Exec(limited, cmd)
+	}
 	a := w.attempt
 	a.Took = time.Since(start)
 	a.Output = engine.Output{Written: out.Written(), Kept: out.Kept()}
