@@ -80,6 +80,7 @@ const (
 	ReasonLimitTokens    Reason = "limit_tokens"     // the agent used up its tokens
 	ReasonLimitCost      Reason = "limit_cost"       // the agent used up its money
 	ReasonLimitTurns     Reason = "limit_turns"      // the agent used up its turns
+	ReasonLimitRequests  Reason = "limit_requests"   // the agent used up its requests
 	ReasonAgentExit      Reason = "agent_exit"       // the agent ended non-zero, and the checks failed
 )
 

@@ -88,7 +88,8 @@ type Limits struct {
 	WallClock time.Duration
 	Tokens    int64
 	Cost      float64 // USD
-	Turns     int64   // requests to a model
+	Turns     int64   // requests to models by which the agent goes on with its work
+	Requests  int64   // all requests to models, turns included
 }
 
 // DefaultWallClock bounds an agent where nothing else does.
@@ -102,6 +103,7 @@ func Strictest(all ...Limits) Limits {
 		out.Tokens = stricter(out.Tokens, l.Tokens)
 		out.Cost = stricter(out.Cost, l.Cost)
 		out.Turns = stricter(out.Turns, l.Turns)
+		out.Requests = stricter(out.Requests, l.Requests)
 	}
 	if out.WallClock == 0 {
 		out.WallClock = DefaultWallClock

@@ -102,7 +102,7 @@ func (s *scope) provider(name string) {
 			out.API, out.BaseURL = p.api, p.baseURL
 		}
 	}
-	if api, ok := b.api(); ok {
+	if api, ok := b.providerAPI(); ok {
 		out.API = api
 	}
 	m, ok := b.choice("mode", string(engine.ModeLive), string(engine.ModeRecord), string(engine.ModeReplay), string(engine.ModeScripted))
@@ -123,6 +123,19 @@ func (s *scope) provider(name string) {
 		out.Rate.RequestsPerMinute = rate.positive("requests_per_minute")
 		out.Rate.TokensPerMinute = rate.positive("tokens_per_minute")
 	}
+}
+
+func (b *body) providerAPI() (engine.API, bool) {
+	text, ok := b.str("api")
+	if !ok {
+		return "", false
+	}
+	if engine.API(text) == engine.APIResponses {
+		b.errorAt(b.place("api"), "V09", fmt.Sprintf("unknown api %q", text), "Only an agent says which of OpenAI's two formats it speaks. Write %q, which is for providers of both.", engine.APIOpenAI)
+		return "", false
+	}
+	text, ok = b.choice("api", texts(engine.APIs)...)
+	return engine.API(text), ok
 }
 
 func (b *body) checkURL(name, text string) {
@@ -241,6 +254,13 @@ func (s *scope) params(v cty.Value, e hcl.Expression) (engine.Params, bool) {
 	if !s.isObject(v, e) {
 		return nil, false
 	}
+	for _, name := range notParams {
+		if v.AsValueMap()[name] != cty.NilVal {
+			key, _ := entryAt(e, name)
+			s.errorAt(key, "V09", name+" is no parameter", "%s", whyNoParam)
+			return nil, false
+		}
+	}
 	out, err := toParams(v)
 	if err != nil {
 		s.errorAt(e.Range(), "V09", "unusable params", "%s.", upperFirst(err.Error()))
@@ -248,9 +268,18 @@ func (s *scope) params(v cty.Value, e hcl.Expression) (engine.Params, bool) {
 	return out, err == nil
 }
 
+// notParams are what a request is made of in the families of wire formats: over
+// these, what the agent asks would be lost.
+var notParams = []string{"contents", "input", "messages", "model", "stream"}
+
+const whyNoParam = "What is asked and how the answer comes is the agent's, and the model has its id. Remove it."
+
 func toParams(v cty.Value) (engine.Params, error) {
 	out := engine.Params{}
 	for name, p := range v.AsValueMap() {
+		if slices.Contains(notParams, name) {
+			return nil, fmt.Errorf("params cannot have %s, which every request has already", name)
+		}
 		text, err := toJSON(p)
 		if err != nil {
 			return nil, fmt.Errorf("%s cannot be sent to a model: %w", name, err)

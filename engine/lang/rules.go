@@ -21,7 +21,7 @@ var rules = []rule{
 	{"V09", "error", "A value is of the type that is wanted, and in its range."},
 	{"V10", "error", "What selects something selects something, and nothing twice."},
 	{"V11", "error", "Agents that need a model are given one, and models that are given have an agent."},
-	{"V12", "error", "The provider of a model speaks the API of every agent that is given it."},
+	{"V12", "error", "An agent that is given a model can ask it: its sandbox has a network, and bench can translate between the two APIs, which is so for all that there are. For a builtin agent bench asks, from outside of the sandbox."},
 	{"V13", "warning", "An exclude removes at least one cell."},
 	{"V14", "error", "An include adds only cells that are not there yet."},
 	{"V15", "error", "Where cost is bounded or judged, the prices of all models involved are known."},

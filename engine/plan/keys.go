@@ -99,11 +99,14 @@ func (k *keys) boundsKey(t *engine.Trial, base *engine.Key) *engine.Key {
 	if l := k.bounds; l.key != nil && l.key.Base == base && l.trial.Limits == t.Limits && sameParams(l.trial.Params, t.Params) {
 		return l.key
 	}
-	b := digest.Over(base).Grow(4+len(t.Params)).
+	b := digest.Over(base).Grow(5+len(t.Params)).
 		Add("limits.wall_clock", t.Limits.WallClock.String()).
 		Add("limits.tokens", wholeOrNone(t.Limits.Tokens)).
 		Add("limits.cost", numberOrNone(t.Limits.Cost)).
 		Add("limits.turns", wholeOrNone(t.Limits.Turns))
+	if t.Limits.Requests > 0 {
+		b.Add("limits.requests", wholeOrNone(t.Limits.Requests))
+	}
 	for name, value := range t.Params {
 		b.Add("model.params."+name, string(value))
 	}
@@ -135,7 +138,10 @@ func (k *keys) modelKey(t *engine.Trial) *engine.Key {
 	}
 	model := digest.Over(new(agent.Key()))
 	if t.Model != nil {
-		model.Add("agent.api", string(t.Agent.API))
+		model.Add("agent.api", string(t.Agent.API)).Add("agent.other_models", string(t.Agent.OtherModels))
+		for alias, id := range t.Agent.Aliases {
+			model.Add("agent.aliases."+alias, id)
+		}
 		addModel(model, t.Model)
 	}
 	key := model.Key()
