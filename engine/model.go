@@ -25,6 +25,7 @@ type Provider struct {
 	Mode        Mode
 	BaseURL     string
 	Cassette    string // path relative to the root; with ModeRecord and ModeReplay
+	Recordings  *Tree  // what is in the cassette; with ModeReplay
 	Script      *Tree  // with ModeScripted
 	APIKey      *Secret
 	Headers     map[string]HeaderValue

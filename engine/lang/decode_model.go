@@ -169,7 +169,7 @@ func (b *body) source(out *engine.Provider) {
 	if p, ok := b.path("cassette"); ok {
 		out.Cassette = p
 		if out.Mode == engine.ModeReplay {
-			b.dir(p, b.place("cassette"))
+			out.Recordings = b.dirTree(p, b.place("cassette"))
 		}
 	}
 	if p, ok := b.path("script"); ok && out.Mode == engine.ModeScripted {

@@ -451,6 +451,9 @@ report "markdown" {
 	if got := s.Providers[0]; got.Script == nil || got.Script.Entries[0].Path != "turns.json" || got.BaseURL != "" {
 		t.Errorf("scripted provider: got %+v", got)
 	}
+	if got := s.Providers[2]; got.Cassette != "old" || got.Recordings == nil || got.Recordings.Path != "old" || got.Recordings.Entries[0].Path != "hello@a+m#1.txt" {
+		t.Errorf("provider that replays: got %+v", got)
+	}
 	price := &engine.Price{Input: 3, Output: 15, CachedInput: new(0.3), CacheWrite: new(3.75)}
 	check(t, "price", price, s.Models[0].Price)
 	check(t, "price of another model", price, s.Models[1].Price)

@@ -139,7 +139,7 @@ var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are
 	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"` (chat completions and responses), `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
 	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record, unless the name is one of the three above."},
-	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. A request that it does not have is errored(provider)."},
+	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. With replay, a trial whose file is not there is an error of the plan, one whose file has changed runs again, and a request that the file does not have is errored(provider)."},
 	{name: "script", kind: kPath, doc: "A file or a directory. Needed in the mode scripted: answers with text and tool calls, chosen by case and model. No network, no key."},
 	{name: "api_key", kind: kRef, to: []string{"secret"}, doc: "The only way in for a key."},
 	{name: "headers", kind: kHeaders, doc: "Sent with each request."},

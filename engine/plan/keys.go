@@ -30,7 +30,7 @@ const none = "none"
 // layers that are the same for all runs, whether there is something to share or
 // not:
 //
-//	case ── agent ── model ── limits, params ── command, env ── seed, trial
+//	case ── agent ── model ── limits, params ── command, env ── seed, trial, recording
 type keys struct {
 	images *images
 	driver engine.Driver
@@ -63,10 +63,13 @@ func newKeys(i *images, a *assets, d engine.Driver) *keys {
 
 // run: everything that the agent can see or feel.
 func (k *keys) run(t *engine.Trial) engine.Key {
-	return digest.Over(k.invocationKey(t, k.boundsKey(t, k.modelKey(t)))).Grow(2).
+	b := digest.Over(k.invocationKey(t, k.boundsKey(t, k.modelKey(t)))).Grow(2).
 		Add("seed", strconv.FormatUint(t.Seed, 10)).
-		Add("trial", strconv.Itoa(t.ID.N)).
-		Key()
+		Add("trial", strconv.Itoa(t.ID.N))
+	if replays(t) {
+		b.Grow(1).AddSum("provider.cassette", recordingOf(t).Sum)
+	}
+	return b.Key()
 }
 
 func (k *keys) invocationKey(t *engine.Trial, base *engine.Key) *engine.Key {
@@ -150,7 +153,7 @@ func (k *keys) modelKey(t *engine.Trial) *engine.Key {
 }
 
 // addModel: what is asked, and where. Secrets are never part of a key, and a
-// price changes no answer.
+// price changes no answer. Of a cassette every trial has a file of its own.
 func addModel(b *digest.KeyBuilder, m *engine.Model) {
 	p := m.Provider
 	b.Add("model.id", m.ID).
@@ -159,9 +162,6 @@ func addModel(b *digest.KeyBuilder, m *engine.Model) {
 		Add("provider.mode", string(p.Mode)).
 		Add("provider.base_url", p.BaseURL).
 		AddTree("provider.script", p.Script)
-	if p.Mode == engine.ModeReplay {
-		b.Add("provider.cassette", p.Cassette)
-	}
 	for name, h := range p.Headers {
 		if h.Secret != nil {
 			b.Add("provider.headers."+name, "secret."+h.Secret.Name)

@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -42,6 +43,17 @@ func tree(t testing.TB, files ...string) *engine.Tree {
 	return out
 }
 
+// tape is a cassette with what the trials of a world have recorded, the first one
+// of them the given text.
+func tape(t testing.TB, text string) *engine.Tree {
+	t.Helper()
+	files := []string{"a@a2+m2#1.txt=" + text, "a@run+gpt#1.txt=" + text, "a@run+other#1.txt=" + text}
+	for n := range 7 {
+		files = append(files, fmt.Sprintf("a@run+gpt#%d.txt", n+2), fmt.Sprintf("a@run+other#%d.txt", n+2))
+	}
+	return tree(t, files...)
+}
+
 func newWorld(t testing.TB) *world {
 	w := &world{inv: &engine.Invocation{Command: []string{"run"}, Env: map[string]string{"LEVEL": "1", "TOKEN": "hush"}, Sensitive: []string{"TOKEN"}}}
 	w.box = &engine.Sandbox{
@@ -65,7 +77,7 @@ func newWorld(t testing.TB) *world {
 		Bind:  func(engine.TrialValues) (engine.Invocation, error) { return *w.inv, nil },
 	}
 	w.provider = &engine.Provider{
-		Name: "up", API: engine.APIOpenAI, Mode: engine.ModeReplay, BaseURL: "https://up.example", Cassette: "tape", Script: tree(t, "turns"),
+		Name: "up", API: engine.APIOpenAI, Mode: engine.ModeReplay, BaseURL: "https://up.example", Cassette: "tape", Recordings: tape(t, "a"), Script: tree(t, "turns"),
 		APIKey: &engine.Secret{Name: "key"}, Headers: map[string]engine.HeaderValue{"X-A": {Text: "a"}, "X-B": {Secret: &engine.Secret{Name: "b"}}},
 	}
 	w.model = &engine.Model{Name: "gpt", Provider: w.provider, ID: "gpt-5", Params: engine.Params{"temperature": json.RawMessage("0")}, Price: &engine.Price{}}
@@ -193,7 +205,11 @@ func TestKeys(t *testing.T) {
 		}, "model.params.temperature", ""},
 		{"provider", func(w *world) { w.provider.Name = "x" }, "model.provider", ""},
 		{"mode", func(w *world) { w.provider.Mode = engine.ModeLive }, "provider.cassette provider.mode", ""},
-		{"cassette", func(w *world) { w.provider.Cassette = "x" }, "provider.cassette", ""},
+		{"where the cassette lies", func(w *world) { w.provider.Cassette = "x" }, "", ""},
+		{"recording", func(w *world) { w.provider.Recordings = tape(t, "b") }, "provider.cassette", ""},
+		{"recordings of others", func(w *world) {
+			w.provider.Recordings = tree(t, "a@run+gpt#1.txt=a", "a@run+gpt#2.txt=other", "a@a2+m2#1.txt")
+		}, "", ""},
 		{"base_url", func(w *world) { w.provider.BaseURL = "x" }, "provider.base_url", ""},
 		{"script", func(w *world) { w.provider.Script = tree(t, "turns=other") }, "provider.script", ""},
 		{"header", func(w *world) { w.provider.Headers["X-A"] = engine.HeaderValue{Text: "b"} }, "provider.headers.X-A", ""},
@@ -420,7 +436,7 @@ func TestFieldsAreDecided(t *testing.T) {
 		{reflect.TypeFor[engine.Agent](), "Builtin Answer API Aliases OtherModels Layer Install Limits Bind", "Name NeedsModel Version Artifacts Pos"},
 		{reflect.TypeFor[engine.Invocation](), "Command Env", "Sensitive"},
 		{reflect.TypeFor[engine.Model](), "Provider ID Params", "Name Price Tags Pos"},
-		{reflect.TypeFor[engine.Provider](), "Name API Mode BaseURL Cassette Script Headers", "APIKey Parallel Rate Predeclared Pos"},
+		{reflect.TypeFor[engine.Provider](), "Name API Mode BaseURL Recordings Script Headers", "Cassette APIKey Parallel Rate Predeclared Pos"},
 		{reflect.TypeFor[engine.Limits](), "WallClock Tokens Cost Turns Requests", ""},
 	} {
 		var got []string
