@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/scripted"
 )
 
 // predeclared are the providers that need no block.
@@ -173,8 +174,33 @@ func (b *body) source(out *engine.Provider) {
 		}
 	}
 	if p, ok := b.path("script"); ok && out.Mode == engine.ModeScripted {
-		out.Script = b.tree(p, b.place("script"))
+		out.Script = b.turns(p)
 	}
+}
+
+// turns reads what a provider answers, and reports what is wrong in it at its
+// lines, once for all providers that have it.
+func (b *body) turns(p string) *engine.Tree {
+	t := b.tree(p, b.place("script"))
+	if t == nil {
+		return nil
+	}
+	for _, other := range b.providers {
+		if other.Script == t {
+			return t
+		}
+	}
+	_, diags := scripted.Load(t)
+	for _, d := range diags {
+		d.Rule = "V01"
+		if d.Subject.Start.Line == 0 { // it is about no line
+			d.Subject = span(b.place("script"))
+		} else if text, err := b.tryRead(d.Subject.File); err == nil {
+			b.sources.files[d.Subject.File] = text
+		}
+		b.report(d)
+	}
+	return t
 }
 
 func modeWords(modes []engine.Mode) string {

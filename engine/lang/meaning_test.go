@@ -193,7 +193,7 @@ provider "local" {
 
 provider "canned" {
   mode   = "scripted"
-  script = "./turns.json"
+  script = "./turns.txt"
 }
 
 provider "replayed" {
@@ -428,7 +428,7 @@ report "markdown" {
   rows     = ["category", "axis.level"]
 }
 `,
-		"team.key": "k", "turns.json": "[]", "old/hello@a+m#1.txt": "", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
+		"team.key": "k", "turns.txt": "turn\ntext Done.\n", "old/hello@a+m#1.txt": "", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
 		"image/Dockerfile": "FROM x\n", "data/d": "", "prompt.md": "Do it.\n", "ws/a": "a", "setup.sh": "true\n", "k1/one": "1", "k2/two": "2", "cases/README": "",
 	})
 	s := suiteOf(t, root, nil)
@@ -448,7 +448,7 @@ report "markdown" {
 		Headers: map[string]engine.HeaderValue{"X-Team": {Secret: team}, "X-Suite": {Text: "s"}}, Parallel: 3,
 		Rate: engine.Rate{RequestsPerMinute: 5, TokensPerMinute: 6},
 	}, s.Providers[1])
-	if got := s.Providers[0]; got.Script == nil || got.Script.Entries[0].Path != "turns.json" || got.BaseURL != "" {
+	if got := s.Providers[0]; got.Script == nil || got.Script.Entries[0].Path != "turns.txt" || got.BaseURL != "" {
 		t.Errorf("scripted provider: got %+v", got)
 	}
 	if got := s.Providers[2]; got.Cassette != "old" || got.Recordings == nil || got.Recordings.Path != "old" || got.Recordings.Entries[0].Path != "hello@a+m#1.txt" {

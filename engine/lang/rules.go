@@ -10,7 +10,7 @@ type rule struct {
 
 // rules are those of the language and of the plan, in the order of their numbers.
 var rules = []rule{
-	{"V01", "error", "A file parses, and every block and argument in it is known."},
+	{"V01", "error", "A file parses, and every block and argument in it is known. So it is with the script of a provider."},
 	{"V02", "error", "There is exactly one suite block, and this is a version of bench that it is written for."},
 	{"V03", "error", "A name is declared once for each kind of block, in the suite file with its imports; a case has one name, wherever it is written."},
 	{"V04", "error", "Names are made of lower-case letters, digits, underscores and hyphens, and begin with a letter; each directory of the path of a case is such a name, and tags may begin with a digit."},
