@@ -133,10 +133,6 @@ const (
 	OtherModelsAllow   OtherModels = "allow"   // the provider is asked as the agent has written it
 )
 
-// CanAsk reports whether the agent can be given models of a provider: both have
-// to speak the same family, unless bench itself does the talking.
-func (a *Agent) CanAsk(p *Provider) bool { return a.Builtin != BuiltinNone || a.API == p.API }
-
 // Builtin names an agent that needs no command.
 type Builtin string
 

@@ -61,10 +61,7 @@
 package cassette
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -111,16 +108,9 @@ const maxBody = 64 << 20
 // keyOf names a trial without its matrix.
 func keyOf(id engine.TrialID) string { return id.Work() + "#" + strconv.Itoa(id.N) }
 
-// fileOf is where the recording of a trial lies. Names that are too long for a
-// file system are cut, and told apart by a sum.
-func fileOf(dir, key string) string {
-	const longest = 200
-	folder, name := path.Split(key)
-	if len(name) > longest {
-		sum := sha256.Sum256([]byte(key))
-		name = name[:longest] + "-" + hex.EncodeToString(sum[:4])
-	}
-	return filepath.Join(dir, filepath.FromSlash(folder), name+".txt")
+// fileOf is where the recording of a trial lies.
+func fileOf(dir string, id engine.TrialID) string {
+	return filepath.Join(dir, filepath.FromSlash(id.Recording()))
 }
 
 // part is the extension of a recording that is not finished.

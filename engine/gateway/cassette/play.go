@@ -25,7 +25,7 @@ func NewPlayer(dir string, o Options) *Player { return &Player{dir, o} }
 // Open reads the recording of a trial.
 func (p *Player) Open(id engine.TrialID) (*Playback, error) {
 	key := keyOf(id)
-	path := fileOf(p.dir, key)
+	path := fileOf(p.dir, id)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, p.missing(key, path)

@@ -38,7 +38,7 @@ func (r *Recorder) Open(id engine.TrialID) (*Tape, error) {
 	if r.open[key] {
 		return nil, fmt.Errorf("cassette %s: %s is being recorded already, as part of another matrix; give one of the two a model with another provider", r.dir, key)
 	}
-	path := fileOf(r.dir, key)
+	path := fileOf(r.dir, id)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("cassette %s: %w", r.dir, err)
 	}
