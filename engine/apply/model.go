@@ -130,6 +130,10 @@ var (
 	errStopped = fmt.Errorf("it goes on asking in vain: %w", sandbox.ErrKill)
 )
 
+// lastWords is how long an agent has to end by itself once it is of no use that it
+// goes on: its log says more then.
+const lastWords = 2 * time.Second
+
 // bounded gives the agent its time. What it waited for its provider is not its own.
 // The cause of the end is errTimeUp or errStopped, unless it is that of ctx.
 func (w *worker) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -146,6 +150,11 @@ func (w *worker) bounded(ctx context.Context) (context.Context, context.CancelFu
 			select {
 			case <-timer.C:
 			case <-w.talk.ended():
+				timer.Stop()
+				select {
+				case <-time.After(lastWords):
+				case <-ctx.Done():
+				}
 				cancel(errStopped)
 				return
 			case <-ctx.Done():
