@@ -71,7 +71,7 @@ func (s *shell) run(ctx context.Context, limit time.Duration, script string, arg
 	s.left = slices.DeleteFunc(s.left, (*process).isOver)
 	p := s.start(ctx, script, args)
 	expired := !p.wait(ctx, p.out.ended, limit)
-	if expired && !s.kill(ctx, p) {
+	if expired && (ctx.Err() != nil || !s.kill(ctx, p)) {
 		p.end(cmp.Or(context.Cause(ctx), sandbox.ErrKill))
 		return result{}, cmp.Or(ctx.Err(), errStuck)
 	}
