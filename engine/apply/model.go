@@ -51,7 +51,7 @@ func (t *talk) close(a *engine.Attempt) error {
 	if t == nil || t.use != nil {
 		return nil
 	}
-	use, err := t.Session.Close()
+	use, err := t.Close()
 	t.use = &use
 	a.Models, a.Cost, a.Tokens = &use.ModelUse, use.Cost, use.Tokens
 	return errors.Join(err, t.trace.Close())

@@ -61,6 +61,7 @@
 package cassette
 
 import (
+	"cmp"
 	"net/http"
 	"path/filepath"
 	"strconv"
@@ -74,6 +75,15 @@ type Options struct {
 	// Mask takes secrets out of a text, in whatever form they are there. It must
 	// leave JSON valid. With nil there are no secrets.
 	Mask func([]byte) []byte
+
+	// Name is what errors call the cassette; with "" it is its directory.
+	Name string
+}
+
+// named gives a name to a cassette that has none.
+func (o Options) named(dir string) Options {
+	o.Name = cmp.Or(o.Name, dir)
+	return o
 }
 
 func (o Options) mask(b []byte) []byte {
