@@ -388,8 +388,7 @@ func TestMiss(t *testing.T) {
 	}
 	dir := t.TempDir()
 	record(t, dir, [2]string{strings.Replace(asked, "2 failed", "1 failed in all 4 files", 1), "{}"})
-	p := play(t, dir, Options{}, trial)
-	p.player.dir = "cassettes/smoke"
+	p := play(t, dir, Options{Name: "cassettes/smoke"}, trial)
 	_, err := p.RoundTrip(httptest.NewRequest("POST", "/v1/messages?beta=true", strings.NewReader(asked)))
 	golden(t, "miss.txt", []byte(err.Error()+"\n"))
 }
