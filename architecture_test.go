@@ -114,6 +114,12 @@ var rules = []rule{
 		why:   "the proxy decides what an agent reaches: it can be read alone",
 	},
 	{
+		of:    []string{"engine/gateway"},
+		never: []string{"engine/apply", "engine/store", "engine/lang", "engine/plan", "engine/sandbox", "reporters", "cmd", "github.com/hashicorp/hcl", "github.com/moby/moby"},
+		not:   []string{"os/exec", "log/slog"},
+		why:   "the way to models knows nothing of who asks, where that runs and what becomes of the answers",
+	},
+	{
 		of:    []string{"engine/gateway/wire", "engine/gateway/translate"},
 		never: []string{"engine/", "reporters", "cmd", "third party"},
 		not:   []string{"os", "os/exec", "net", "log/slog"},

@@ -35,6 +35,7 @@ type reply struct {
 	status  int
 	body    []byte // of the failure
 	err     error  // that the provider was not asked, or not answered
+	refusal *wire.Refusal
 }
 
 // ask asks the provider until it answers, and hands the answer on.
@@ -53,11 +54,11 @@ func (c *call) ask() {
 	go func() { replies <- c.try(ctx) }()
 	r := c.await(replies)
 	if r.response == nil {
-		c.waitedFor(c, time.Now())
+		c.row.Waited = c.ends(c)
 		c.fail(r)
 		return
 	}
-	defer c.provider.leave()
+	c.admitted = true
 	defer r.response.Body.Close()
 	c.relay(r)
 }
@@ -78,11 +79,7 @@ func (c *call) await(replies <-chan *reply) *reply {
 			if !c.begun {
 				c.open(streamType(c.Call))
 			}
-			_, err := io.WriteString(c.w, wire.KeepAlive)
-			if err == nil {
-				err = c.control.Flush()
-			}
-			c.row.Gone = c.row.Gone || err != nil
+			c.write([]byte(wire.KeepAlive))
 			timer.Reset(c.gateway.timing.KeepAlive)
 		}
 	}
@@ -110,29 +107,52 @@ func (c *call) open(kind string) {
 // try asks the provider, again and again while that makes sense.
 func (c *call) try(ctx context.Context) *reply {
 	var r *reply
-	began := time.Now()
+	var until time.Time // the first try is not waited for: that others ask, too, is no failure
 	for {
-		if err := c.provider.admit(ctx, c.guess()); err != nil {
+		patience := c.gateway.timing.Patience
+		if r != nil {
+			patience = time.Until(until)
+		}
+		err := c.provider.admit(ctx, c.guess(), patience)
+		if err != nil && r != nil {
+			return r
+		}
+		if err != nil {
 			return &reply{err: err}
+		}
+		if err := c.r.Context().Err(); err != nil { // nobody would read the answer
+			c.provider.leave()
+			return &reply{err: err}
+		}
+		if r == nil { // others may have used up the limits while it waited
+			if refusal := c.allowed(true); refusal != nil {
+				c.provider.leave()
+				return &reply{refusal: refusal}
+			}
 		}
 		c.row.Tries++
 		sent := time.Now()
+		if r == nil {
+			until = sent.Add(c.gateway.timing.Patience)
+		}
+		c.sends(c, sent)
 		if r = c.once(ctx); r.response != nil {
-			c.row.Waited = c.waitedFor(c, sent)
 			return r
 		}
 		c.provider.leave()
-		if ctx.Err() != nil || !r.again() {
+		if ctx.Err() != nil || c.r.Context().Err() != nil {
+			return r // whatever it was, the agent did not wait for it
+		}
+		c.sends(c, time.Time{})
+		if !r.again() {
 			return r
 		}
 		wait := c.provider.backoff(c.row.Tries, r.after())
 		if r.status == http.StatusTooManyRequests || r.after() != nil {
 			c.provider.rest(wait) // it told one, and means all
+			continue
 		}
-		if time.Since(began)+wait > c.gateway.timing.Patience {
-			return r
-		}
-		if sleep(ctx, wait) != nil {
+		if wait > time.Until(until) || sleep(ctx, wait) != nil {
 			return r
 		}
 	}
@@ -143,8 +163,11 @@ func (r *reply) again() bool {
 		return r.failure.Retry
 	}
 	var miss *cassette.Miss
-	return !errors.As(r.err, &miss)
+	return !errors.As(r.err, &miss) && !errors.Is(r.err, errLargeAnswer)
 }
+
+// errLargeAnswer would be as large, and cost as much, the next time.
+var errLargeAnswer = fmt.Errorf("the answer has more than %d MiB, and is to be translated", largestAnswer>>20)
 
 func (r *reply) after() *time.Duration {
 	if r.failure == nil {
@@ -168,6 +191,9 @@ func (c *call) once(ctx context.Context) *reply {
 		w.end()
 		return &reply{err: w.because(err)}
 	}
+	if !c.gateway.keyless {
+		a.Body = newMasked(a.Body, c.gateway.mask)
+	}
 	if a.StatusCode >= 300 {
 		defer w.end()
 		defer a.Body.Close()
@@ -185,7 +211,6 @@ func (c *call) once(ctx context.Context) *reply {
 // failed reads an answer that is none.
 func (c *call) failed(a *http.Response) *reply {
 	body, _ := io.ReadAll(io.LimitReader(a.Body, heldFailure)) // what there is of it
-	body = c.gateway.Mask(body)
 	if a.StatusCode < 400 {
 		return &reply{status: http.StatusNotFound, body: body, failure: &wire.Failure{Status: http.StatusNotFound, Auth: true, Message: fmt.Sprintf("it is not there: it answers with status %d; correct its base_url", a.StatusCode)}}
 	}
@@ -196,7 +221,7 @@ func (c *call) failed(a *http.Response) *reply {
 // hold reads the beginning of an answer: the first piece of a stream, or else all of
 // it, unless that is too much. An answer that makes no sense is an error.
 func (c *call) hold(r *reply) error {
-	if c.Stream {
+	if c.Stream || c.state == nil && strings.HasPrefix(r.response.Header.Get("Content-Type"), "text/event-stream") { // also where nobody asked for it
 		return r.holdPiece()
 	}
 	limit := heldAnswer
@@ -212,7 +237,7 @@ func (c *call) hold(r *reply) error {
 	case r.whole && !json.Valid(r.held):
 		return errors.New("the answer is no JSON")
 	case c.state != nil && !r.whole:
-		return fmt.Errorf("the answer has more than %d MiB", largestAnswer>>20)
+		return errLargeAnswer
 	}
 	return nil
 }
@@ -245,15 +270,21 @@ func (c *call) fail(r *reply) {
 	switch {
 	case c.ctx.Err() != nil:
 		panic(http.ErrAbortHandler) // the session is over
+	case r.refusal != nil:
+		c.decline(*r.refusal)
 	case errors.As(r.err, &miss):
 		c.hopeless(Trouble{engine.ReasonProvider, miss.Error(), true})
+	case c.Kind == wire.KindCount && (r.failure == nil || r.failure.Auth || isProviders(r.failure)):
+		c.decline(wire.Refusal{Status: http.StatusNotFound, Code: "not_counted", Message: "bench: the provider counts no tokens"}) // not all do, and clients do without
 	case r.failure == nil:
-		c.row.Failure = &wire.Failure{Message: r.err.Error(), Retry: true}
+		c.row.Failure = &wire.Failure{Message: c.gateway.mask.String(r.err.Error()), Retry: true}
 		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.err.Error())})
+	case c.isAgentsOwn(r.failure):
+		c.pass(r)
 	case r.failure.Auth:
-		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(r.text())})
-	case r.failure.Retry:
-		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(r.text())})
+		c.hopeless(Trouble{Reason: engine.ReasonAuth, Detail: c.detail(said(r.failure))})
+	case isProviders(r.failure):
+		c.hopeless(Trouble{Reason: engine.ReasonProvider, Detail: c.detail(said(r.failure))})
 	case c.scriptErr() != nil:
 		c.hopeless(Trouble{engine.ReasonProvider, "the script has no answer: " + c.scriptErr().Error(), true})
 	default:
@@ -268,16 +299,47 @@ func (c *call) scriptErr() error {
 	return c.actor.trial.Err()
 }
 
-// text is what a provider has said, in a line.
-func (r *reply) text() string {
-	text := fmt.Sprintf("status %d", r.status)
-	if r.failure.Code != "" {
-		text += " (" + r.failure.Code + ")"
+// isAgents reports whether something is not there that the agent has named: another
+// model than the benchfile does, or, where its model has answered before, an item of
+// the conversation or a file. The lock is held.
+func (c *call) isAgents(f *wire.Failure) bool {
+	_, aliased := c.trial.Agent.Aliases[c.Model]
+	another := c.row.Asked != c.trial.Model.ID && !aliased
+	return f.Status == http.StatusNotFound && (another || c.ledger.answered || c.Action != actions[c.Family] && c.Family != wire.Google)
+}
+
+func (c *call) isAgentsOwn(f *wire.Failure) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isAgents(f)
+}
+
+// isProviders reports whether a failure says nothing about the request: also one
+// that is not to be tried again, such as a limit of a day that is used up.
+func isProviders(f *wire.Failure) bool {
+	return f.Retry || f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError
+}
+
+// longestSaid bounds what is told of an error, in bytes.
+const longestSaid = 1000
+
+// said is what a provider has said, in a line.
+func said(f *wire.Failure) string {
+	var parts []string
+	if f.Status != 0 {
+		parts = append(parts, fmt.Sprintf("status %d", f.Status))
 	}
-	if m := strings.Join(strings.Fields(r.failure.Message), " "); m != "" {
+	if f.Code != "" {
+		parts = append(parts, "("+f.Code+")")
+	}
+	text := strings.Join(parts, " ")
+	if m := strings.Join(strings.Fields(f.Message), " "); m != "" {
 		text += ": " + m
 	}
-	return text
+	if len(text) > longestSaid {
+		text = strings.ToValidUTF8(text[:longestSaid], "") + "…"
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
 // detail says what is wrong with the provider, and for how long it was asked.

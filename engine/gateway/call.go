@@ -3,12 +3,13 @@ package gateway
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -28,35 +29,61 @@ type call struct {
 	r       *http.Request
 	control *http.ResponseController
 
-	row   Row
-	body  []byte // as the agent has sent it
-	asked []byte // as the provider gets it
-	url   string
-	up    wire.Family
-	state *translate.State // nil where the families are the same
-	begun bool             // the status has been sent
-	sent  bool             // and something of the answer
-	got   capture          // what the agent has got
+	row      Row
+	body     []byte // as the agent has sent it
+	taken    bool   // all of it
+	asked    []byte // as the provider gets it
+	url      string
+	up       wire.Family
+	state    *translate.State // nil where the families are the same
+	isLarge  bool             // it is one of the large ones
+	admitted bool             // at the provider, which is to be left
+	begun    bool             // the status has been sent
+	sent     bool             // and something of the answer
+	got      capture          // what the agent has got
 }
 
 // answer takes a call from its request to the row in the ledger.
 func (c *call) answer() {
 	c.row = Row{Began: time.Now().UTC(), Family: c.Family, Kind: c.Kind}
-	defer c.book()
+	defer func() {
+		c.book()
+		if c.admitted { // only now, for whoever comes next asks what is left of the limits
+			c.provider.leave()
+		}
+		if c.isLarge {
+			<-c.large
+		}
+	}()
+	defer context.AfterFunc(c.ctx, c.interrupt)()
 	defer func() { _ = c.control.SetWriteDeadline(time.Time{}) }() // the connection has other calls to serve
 	refusal := c.read()
 	if refusal == nil {
 		refusal = c.prepare()
 	}
 	if refusal == nil {
-		refusal = c.allowed()
+		refusal = c.allowed(false) // before it waits for anything
 	}
 	if refusal != nil {
-		c.row.Refused = refusal.Code
-		c.refuse(*refusal)
+		c.decline(*refusal)
 		return
 	}
 	c.ask()
+}
+
+// interrupt ends the reading and writing of a call whose session ends.
+func (c *call) interrupt() {
+	_ = c.control.SetReadDeadline(time.Unix(1, 0)) // where there is one
+	_ = c.control.SetWriteDeadline(time.Now().Add(lastWords))
+}
+
+// lastWords bounds the writing to an agent whose session has ended.
+const lastWords = time.Second
+
+// decline refuses a call that the provider was not asked.
+func (c *call) decline(r wire.Refusal) {
+	c.row.Refused = r.Code
+	c.refuse(r)
 }
 
 // read reads the request.
@@ -71,7 +98,8 @@ func (c *call) read() *wire.Refusal {
 	case err != nil:
 		return &wire.Refusal{Status: http.StatusBadRequest, Code: "incomplete_request", Message: "bench: the request did not come to its end"}
 	}
-	c.body = body
+	_ = c.control.SetReadDeadline(time.Time{}) // where there was one
+	c.body, c.taken = body, true
 	c.Call = wire.Route(c.r.Method, c.r.URL, c.r.Header, body)
 	return nil
 }
@@ -81,9 +109,11 @@ var errEncoding = errors.New("an encoding that is not known")
 // readBody reads the body of the request. Who sends nothing for a while is not
 // waited for.
 func (c *call) readBody() ([]byte, error) {
-	defer func() { _ = c.control.SetReadDeadline(time.Time{}) }() // where there is one
 	alive := readerFunc(func(p []byte) (int, error) {
 		_ = c.control.SetReadDeadline(time.Now().Add(c.gateway.timing.Body))
+		if err := c.ctx.Err(); err != nil { // or else interrupt is still to come
+			return 0, err
+		}
 		return c.r.Body.Read(p)
 	})
 	var from io.Reader = alive
@@ -99,13 +129,20 @@ func (c *call) readBody() ([]byte, error) {
 		return nil, errEncoding
 	}
 	var body bytes.Buffer
-	if n := c.r.ContentLength; n > largestRequest {
+	if c.r.ContentLength > largestRequest {
 		return nil, &http.MaxBytesError{Limit: largestRequest}
-	} else if n > 0 {
-		body.Grow(int(n) + bytes.MinRead)
 	}
-	n, err := body.ReadFrom(io.LimitReader(from, largestRequest+1))
-	if n > largestRequest {
+	n, err := body.ReadFrom(io.LimitReader(from, largeRequest)) // it grows with what comes, not with what is promised
+	if err != nil || n < largeRequest {
+		return body.Bytes(), err
+	}
+	select {
+	case c.large <- struct{}{}:
+		c.isLarge = true
+	case <-c.ctx.Done():
+		return nil, c.ctx.Err()
+	}
+	if _, err = body.ReadFrom(io.LimitReader(from, largestRequest+1-n)); body.Len() > largestRequest {
 		return nil, &http.MaxBytesError{Limit: largestRequest}
 	}
 	return body.Bytes(), err
@@ -115,8 +152,14 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
+// longestModel bounds the name of a model, in bytes: it stands in ledgers and errors.
+const longestModel = 1000
+
 // prepare makes the request that the provider gets.
 func (c *call) prepare() *wire.Refusal {
+	if len(c.Model) > longestModel {
+		return badRequest(fmt.Sprintf("the name of the model has more than %d bytes", longestModel))
+	}
 	c.row.Family, c.row.Kind, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.Stream, c.Model, int64(len(c.body))
 	model, refusal := c.model(c.Model)
 	if refusal != nil {
@@ -135,11 +178,23 @@ func (c *call) prepare() *wire.Refusal {
 			return badRequest(err.Error())
 		}
 		c.asked = asked
-		query := c.r.URL.Query()
-		query.Del("key")
-		c.url = c.provider.endpoint(c.Path(model), query.Encode())
+		c.url = c.provider.endpoint(c.Path(model), c.query().Encode())
 	}
 	return c.finish()
+}
+
+// query is what goes along of the query. Google's can ask for another format of the
+// answer, or for an answer without its usage; clients do not, and agents do not.
+func (c *call) query() url.Values {
+	q := c.r.URL.Query()
+	q.Del("key")
+	if c.Family == wire.Google {
+		q = url.Values{}
+	}
+	if c.Family == wire.Google && c.Stream && !c.Array {
+		q.Set("alt", "sse")
+	}
+	return q
 }
 
 func badRequest(why string) *wire.Refusal {
@@ -163,7 +218,7 @@ func (c *call) translate(model string) *wire.Refusal {
 	if err != nil {
 		return badRequest(err.Error())
 	}
-	c.asked, c.state, c.row.Dropped = asked, state, state.Dropped()
+	c.asked, c.state, c.row.Dropped, c.Stream = asked, state, state.Dropped(), state.Streamed()
 	out, query := wire.Call{Family: c.up, Kind: wire.KindCompletion, Action: actions[c.up]}, ""
 	if c.up == wire.Google && state.Streamed() {
 		out.Action, query = ":streamGenerateContent", "alt=sse"
@@ -189,15 +244,21 @@ func (c *call) finish() *wire.Refusal {
 	return nil
 }
 
-// allowed counts the call, if the limits of the trial leave room for it.
-func (c *call) allowed() *wire.Refusal {
+// allowed says why the trial leaves no room for the call; nil if it does. What
+// begins is counted at once, so that of several calls none is one too many.
+func (c *call) allowed(begins bool) *wire.Refusal {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trouble != nil {
+		return &wire.Refusal{Status: http.StatusForbidden, Code: "provider_failed", Message: "bench: this attempt has ended: " + c.trouble.Detail}
+	}
 	if refusal := c.exhausted(c); refusal != nil {
 		return refusal
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.row.Side = !c.ledger.isTurn(c.Call)
-	c.ledger.begin(c.Call)
+	if begins {
+		c.row.Side = !c.ledger.isTurn(c.Call)
+		c.ledger.begin(c.Call)
+	}
 	return nil
 }
 
@@ -205,7 +266,7 @@ func (c *call) allowed() *wire.Refusal {
 var perHop = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Cookie", "Expect", "Forwarded", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-	"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Openai-Organization", "Openai-Project",
+	"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key", "Openai-Organization", "Openai-Project", "X-Goog-User-Project", "X-Goog-Fieldmask",
 }
 
 // header is what is sent along.
@@ -231,6 +292,10 @@ func (c *call) refuse(r wire.Refusal) {
 		c.give(r.InStream(c.Call, c.sent))
 		return
 	}
+	if !c.taken && c.r.ContentLength != 0 { // or else the server would wait for the rest
+		_ = c.control.SetReadDeadline(time.Now().Add(c.gateway.timing.Body)) // where there is one
+		c.w.Header().Set("Connection", "close")
+	}
 	maps.Copy(c.w.Header(), r.Header())
 	c.row.Status = r.StatusFor(c.Family)
 	c.begun = true
@@ -247,14 +312,23 @@ func (c *call) give(piece []byte) bool {
 	if len(piece) == 0 {
 		return true
 	}
-	_ = c.control.SetWriteDeadline(time.Now().Add(c.gateway.timing.Body)) // where there is one
+	c.got.add(piece)
+	c.sent = true
+	return c.write(piece)
+}
+
+// write sends bytes at once. An agent that does not take them for a while has gone.
+func (c *call) write(piece []byte) bool {
+	patience := c.gateway.timing.Body
+	if c.ctx.Err() != nil {
+		patience = min(patience, lastWords)
+	}
+	_ = c.control.SetWriteDeadline(time.Now().Add(patience)) // where there is one
 	_, err := c.w.Write(piece)
 	if err == nil {
 		err = c.control.Flush()
 	}
-	c.got.add(piece)
-	c.sent = true
-	c.row.Gone = err != nil
+	c.row.Gone = c.row.Gone || err != nil
 	return err == nil
 }
 
@@ -262,12 +336,15 @@ func (c *call) give(piece []byte) bool {
 func (c *call) book() {
 	r := &c.row
 	r.Took = time.Since(r.Began)
-	c.price(r)
+	if c.admitted {
+		r.Waited = c.ends(c)
+	}
+	about := c.price(r)
 	c.mu.Lock()
 	c.n++
 	r.N = c.n
-	c.ledger.end(*r)
-	if r.Kind == wire.KindCompletion && r.Refused == "" {
+	c.ledger.end(*r, about)
+	if r.Kind == wire.KindCompletion && r.Refused == "" && !r.Gone && c.ctx.Err() == nil { // else it says nothing of the provider
 		c.last = c.blame()
 	}
 	c.mu.Unlock()
@@ -277,19 +354,26 @@ func (c *call) book() {
 	c.trace.write(*r, c.body, &c.got)
 }
 
-// blame says that the provider has failed to answer a call that the agent has not
-// given up; nil if it has not.
+// blame says that the provider has failed to answer a call; nil if it has not. The
+// lock is held.
 func (c *call) blame() *Trouble {
 	r := &c.row
-	if r.Gone || !r.Cut && (r.Failure == nil || !r.Failure.Retry && !r.Failure.Auth) {
+	reason, why := engine.ReasonProvider, "the answer broke off"
+	switch f := r.Failure; {
+	case f == nil && !r.Cut:
+		return nil
+	case f == nil:
+	case c.isAgents(f):
+		return nil
+	case f.Auth:
+		reason, why = engine.ReasonAuth, said(f)
+	case isProviders(f):
+		why = said(f)
+	default:
 		return nil
 	}
-	why := "the answer broke off"
-	if r.Failure != nil && r.Failure.Message != "" {
-		why = r.Failure.Message
-	}
-	return &Trouble{Reason: engine.ReasonProvider, Detail: fmt.Sprintf("provider %q: %s", c.provider.Name, strings.TrimSpace(string(c.gateway.Mask([]byte(why)))))}
+	return &Trouble{Reason: reason, Detail: fmt.Sprintf("provider %q: %s", c.provider.Name, c.gateway.mask.String(why))}
 }
 
 // guess is about how many tokens a request has: one for each four bytes.
-func (c *call) guess() int { return len(c.asked)/4 + 1 }
+func (c *call) guess() int { return len(c.asked)/bytesOfToken + 1 }

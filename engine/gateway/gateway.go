@@ -93,6 +93,7 @@ func (t Timing) or(d Timing) Timing {
 type Gateway struct {
 	timing    Timing
 	mask      *mask.Masker
+	keyless   bool // there is nothing to mask
 	providers map[*engine.Provider]*provider
 }
 
@@ -116,7 +117,7 @@ func New(providers []*engine.Provider, o Options) (*Gateway, error) {
 	if err := errors.Join(append(failed, err)...); err != nil {
 		return nil, err
 	}
-	g.mask = masker
+	g.mask, g.keyless = masker, len(k.secrets()) == 0
 	for _, p := range g.providers {
 		p.openCassette(o.Root, g.Mask)
 	}
@@ -141,8 +142,8 @@ func (g *Gateway) Open(t *engine.Trial, trace io.Writer) (*Session, error) {
 		return nil, fmt.Errorf("the gateway was not made for provider %q", t.Model.Provider.Name)
 	}
 	s := &Session{
-		gateway: g, provider: p, trial: t, token: newToken(), slots: make(chan struct{}, callsAtOnce),
-		ended: make(chan struct{}), waiting: map[*call]time.Time{}, trace: &tracer{to: trace, mask: g.Mask},
+		gateway: g, provider: p, trial: t, token: newToken(), slots: make(chan struct{}, callsAtOnce), large: make(chan struct{}, largeAtOnce),
+		ended: make(chan struct{}), open: map[*call]progress{}, trace: &tracer{to: trace, mask: g.Mask},
 	}
 	if err := s.connect(); err != nil {
 		return nil, err

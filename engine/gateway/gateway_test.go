@@ -1,13 +1,13 @@
 package gateway_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -24,10 +24,32 @@ type rig struct {
 	provider *engine.Provider
 	trial    *engine.Trial
 	options  gateway.Options
+	gateway  *gateway.Gateway
 	session  *gateway.Session
 	server   *httptest.Server
-	trace    bytes.Buffer
+	trace    record
 }
+
+// A record is a trace that can be looked at while it is written.
+type record struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
+}
+
+// traced is how many calls have ended.
+func (r *rig) traced() int { return strings.Count(r.trace.String(), "\n") }
 
 const testKey = "sk-canary-5f1c9b7e02d84a"
 
@@ -54,11 +76,11 @@ func (r *rig) scripted(script string) *rig {
 	return r.open()
 }
 
-// live lets a handler answer, over the net.
-func (r *rig) live(h http.HandlerFunc) *rig {
+// live lets a handler answer, over the net, below a path.
+func (r *rig) live(h http.HandlerFunc, below ...string) *rig {
 	up := httptest.NewServer(h)
 	r.Cleanup(up.Close)
-	r.provider.BaseURL = up.URL + "/v1"
+	r.provider.BaseURL = up.URL + strings.Join(append(below, "/v1")[:1], "")
 	return r.open()
 }
 
@@ -68,6 +90,7 @@ func (r *rig) open() *rig {
 	if err != nil {
 		r.Fatal(err)
 	}
+	r.gateway = g
 	if r.session, err = g.Open(r.trial, &r.trace); err != nil {
 		r.Fatal(err)
 	}
@@ -83,7 +106,7 @@ func (r *rig) close() (gateway.Use, []gateway.Trace) {
 	if err != nil {
 		r.Error(err)
 	}
-	calls, err := gateway.ReadTraces(bytes.NewReader(r.trace.Bytes()))
+	calls, err := gateway.ReadTraces(strings.NewReader(r.trace.String()))
 	if err != nil {
 		r.Error(err)
 	}

@@ -45,10 +45,12 @@ type Row struct {
 type ledger struct {
 	requests, turns, refused int64
 	tools                    bool // the agent has offered tools to its model
+	answered                 bool // the model of the trial has answered
 	sums                     map[string]*int64
 	cost                     float64
-	costly, counted          bool // a cost, or a count, is not known
-	estimate                 int64
+	costly, counted          bool    // a cost, or a count, is not known
+	estimate                 int64   // of tokens, which limits go by
+	spent                    float64 // USD, about; the same
 	served                   []string
 }
 
@@ -67,14 +69,15 @@ func (l *ledger) begin(c wire.Call) {
 	l.tools = l.tools || c.Tools
 }
 
-// end books what a call has cost.
-func (l *ledger) end(r Row) {
+// end books what a call has cost: about so much, in USD, if that is not known.
+func (l *ledger) end(r Row, about float64) {
 	if r.Refused != "" {
 		l.refused++
 	}
 	if r.Kind != wire.KindCompletion || r.Tries == 0 {
 		return
 	}
+	l.answered = l.answered || r.Stop != ""
 	if r.Served != "" && !slices.Contains(l.served, r.Served) {
 		l.served = append(l.served, r.Served)
 	}
@@ -99,12 +102,14 @@ func (l *ledger) end(r Row) {
 		l.estimate += *total
 	} else {
 		l.counted = true
-		l.estimate += (r.Sent + r.Got) / 4
+		l.estimate += (r.Sent + r.Got) / bytesOfToken
 	}
 	if r.Cost != nil {
 		l.cost += *r.Cost
+		l.spent += *r.Cost
 	} else {
 		l.costly = true
+		l.spent += about
 	}
 }
 
@@ -117,8 +122,8 @@ func (r Row) unbilled() bool {
 // reached says which limit is used up, before a call is made; empty if none is.
 func (l *ledger) reached(limits engine.Limits, turn bool) (engine.Reason, string) {
 	switch {
-	case limits.Cost > 0 && l.cost >= limits.Cost:
-		return engine.ReasonLimitCost, fmt.Sprintf("%.2f of %.2f USD", l.cost, limits.Cost)
+	case limits.Cost > 0 && l.spent >= limits.Cost:
+		return engine.ReasonLimitCost, fmt.Sprintf("%s of %s USD", inUSD(l.spent), inUSD(limits.Cost))
 	case limits.Tokens > 0 && l.estimate >= limits.Tokens:
 		return engine.ReasonLimitTokens, fmt.Sprintf("%d of %d tokens", l.estimate, limits.Tokens)
 	case limits.Requests > 0 && l.requests >= limits.Requests:
@@ -127,6 +132,14 @@ func (l *ledger) reached(limits engine.Limits, turn bool) (engine.Reason, string
 		return engine.ReasonLimitTurns, fmt.Sprintf("%d of %d turns", l.turns, limits.Turns)
 	}
 	return "", ""
+}
+
+// inUSD writes cents, and what is less than one as it is.
+func inUSD(usd float64) string {
+	if usd < 0.01 {
+		return fmt.Sprintf("%.2g", usd)
+	}
+	return fmt.Sprintf("%.2f", usd)
 }
 
 func (l *ledger) use() Use {
@@ -151,48 +164,71 @@ func orZero(n *int64) *int64 {
 	return n
 }
 
-// price works out what a call has cost.
-func (s *Session) price(r *Row) {
+// price works out what a call has cost. Where that is not known it says about how
+// much it is, in USD: by the size of what was sent both ways, at the price of the
+// trial's model unless there is another.
+func (s *Session) price(r *Row) (about float64) {
 	if r.Kind != wire.KindCompletion || r.Tries == 0 {
-		return
+		return 0
 	}
 	if r.Doubt = doubt(r.Usage, r.Sent, r.Got); r.Doubt != "" {
 		r.Usage = wire.Usage{}
 	}
-	price, ok := prices.Of(s.trial.Model, r.Began)
+	usual, priced := prices.Of(s.trial.Model, r.Began)
+	price, ok := usual, priced
 	if r.Asked != s.trial.Model.ID {
-		price, ok = prices.Lookup(prices.ProviderOf(s.trial.Model.Provider), r.Asked, r.Began)
+		if price, ok = prices.Lookup(prices.ProviderOf(s.trial.Model.Provider), r.Asked, r.Began); !ok {
+			price = usual
+		}
 	}
-	u := r.Usage
-	if !ok || u.Input == nil || u.Output == nil {
-		return
+	if cost, known := costOf(r.Usage, price); ok && known {
+		r.Cost = &cost
+		return cost
+	}
+	if ok || priced {
+		about, _ = prices.Cost(prices.Usage{Input: r.Sent / bytesOfToken, Output: r.Got / bytesOfToken}, price)
+	}
+	return about
+}
+
+// costOf is what a usage costs, if all of it is known.
+func costOf(u wire.Usage, price prices.Price) (usd float64, known bool) {
+	if u.Input == nil || u.Output == nil {
+		return 0, false
 	}
 	n := func(p *int64) int64 { return *orZero(p) }
-	cost, ok := prices.Cost(prices.Usage{
+	return prices.Cost(prices.Usage{
 		Input: n(u.Input), CacheRead: n(u.CacheRead), CacheWrite: n(u.CacheWrite) - n(u.CacheWrite1h), CacheWrite1h: n(u.CacheWrite1h),
 		Output: n(u.Output), Reasoning: n(u.Reasoning),
 	}, price)
-	if ok {
-		r.Cost = &cost
-	}
 }
+
+// bytesOfToken is about how many bytes a token has.
+const bytesOfToken = 4
 
 // hidden is how many tokens a provider may add to a request that the agent does not
 // see: its own prompts, and the descriptions of its tools.
 const hidden = 100_000
 
+// mostThought is more tokens than any model thinks before it answers.
+const mostThought = 10_000_000
+
 // doubt says why a usage cannot be true: a model reads no more tokens than there are
 // bytes, but for what its provider adds, and says no more than it sends, but for
-// what it thinks.
+// what it thinks. It reads something, too.
 func doubt(u wire.Usage, sent, got int64) string {
 	total := u.Total()
 	switch {
 	case total == nil:
 		return ""
+	case *total == *u.Output:
+		return fmt.Sprintf("no tokens of input in a request of %d bytes", sent)
 	case *total-*u.Output > sent+hidden:
 		return fmt.Sprintf("%d tokens of input in a request of %d bytes", *total-*u.Output, sent)
 	case *u.Output-*orZero(u.Reasoning) > got+hidden:
 		return fmt.Sprintf("%d tokens of output in an answer of %d bytes", *u.Output-*orZero(u.Reasoning), got)
+	case *orZero(u.Reasoning) > mostThought:
+		return fmt.Sprintf("%d tokens of reasoning", *u.Reasoning)
 	}
 	return ""
 }

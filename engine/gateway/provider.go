@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"golang.org/x/time/rate"
 
@@ -33,6 +34,9 @@ func (k *keys) value(s *engine.Secret) (string, error) {
 		return v, nil
 	}
 	v, err := k.read(s)
+	if strings.ContainsFunc(v, unicode.IsControl) {
+		v, err = "", fmt.Errorf("secret %q cannot be sent in a header: there is a line break or another control character in it", s.Name)
+	}
 	k.values[s] = v
 	return v, err
 }
@@ -61,8 +65,9 @@ type provider struct {
 	slots            chan struct{} // requests at once
 	requests, tokens *rate.Limiter // nil without a bound
 
-	mu    sync.Mutex
-	until time.Time // it wants to be left alone until then
+	mu     sync.Mutex
+	until  time.Time     // it wants to be left alone until then
+	spread time.Duration // after that, in which those who waited come back
 }
 
 func newProvider(p *engine.Provider, k *keys, transport http.RoundTripper, timing Timing) (*provider, error) {
@@ -107,7 +112,9 @@ func (p *provider) setHeaders(k *keys) error {
 			value, err = k.value(h.Secret)
 			failed = append(failed, err)
 		}
-		p.headers.Set(name, value)
+		if h.Secret == nil || value != "" { // an optional one that is not there
+			p.headers.Set(name, value)
+		}
 	}
 	return errors.Join(failed...)
 }
@@ -168,9 +175,13 @@ func perMinute(n int64) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(n)/60), int(n))
 }
 
-// admit waits until a request of about so many tokens may be sent. After a nil
-// error, leave is to be called when the answer has ended.
-func (p *provider) admit(ctx context.Context, tokens int) error {
+// errResting is that a provider wants to be left alone for longer than a call waits.
+var errResting = errors.New("it is at its limit, and asks to be left alone for longer than a call is tried again")
+
+// admit waits until a request of about so many tokens may be sent; for a provider
+// that wants to be left alone, no longer than patience. After a nil error, leave is
+// to be called when the answer has ended.
+func (p *provider) admit(ctx context.Context, tokens int, patience time.Duration) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -188,13 +199,28 @@ func (p *provider) admit(ctx context.Context, tokens int) error {
 			return err
 		}
 	}
+	if err := p.pause(ctx, time.Now().Add(patience)); err != nil {
+		p.leave()
+		return err
+	}
+	return nil
+}
+
+// pause lets a provider alone for as long as it wants. Those who waited come back one
+// after the other, so that the first of them learn for the rest whether it is over.
+func (p *provider) pause(ctx context.Context, until time.Time) error {
 	for {
-		wait := p.pause()
+		p.mu.Lock()
+		rest, spread := p.until, p.spread
+		p.mu.Unlock()
+		wait := time.Until(rest)
 		if wait <= 0 {
 			return nil
 		}
-		if err := sleep(ctx, wait); err != nil {
-			p.leave()
+		if rest.After(until) {
+			return errResting
+		}
+		if err := sleep(ctx, wait+rand.N(spread)); err != nil {
 			return err
 		}
 	}
@@ -209,19 +235,12 @@ func (p *provider) settle(estimate int, tokens int64) {
 	}
 }
 
-// pause is how long the provider wants to be left alone.
-func (p *provider) pause() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Until(p.until)
-}
-
 // rest lets nobody ask the provider for a while.
 func (p *provider) rest(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if until := time.Now().Add(d); until.After(p.until) {
-		p.until = until
+		p.until, p.spread = until, d/2+1
 	}
 }
 

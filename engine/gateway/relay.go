@@ -25,6 +25,7 @@ func (c *call) relay(r *reply) {
 	a := p.fold.Answer()
 	c.row.Usage, c.row.Served, c.row.Stop, c.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
 	c.row.Cut = err != nil || a.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
+	c.row.Gone = c.row.Gone || err != nil && c.r.Context().Err() != nil
 	var told *translate.Error
 	switch {
 	case err == nil || c.row.Gone:
@@ -102,10 +103,10 @@ func (p *pump) start() {
 	if p.state == nil {
 		for _, name := range passedHeaders {
 			if v := p.header.Get(name); v != "" {
-				p.w.Header().Set(name, v)
+				p.w.Header().Set(name, p.gateway.mask.String(v))
 			}
 		}
-		kind = cmp.Or(p.header.Get("Content-Type"), kind)
+		kind = cmp.Or(p.gateway.mask.String(p.header.Get("Content-Type")), kind)
 	}
 	p.open(kind)
 }
@@ -197,7 +198,8 @@ func (w *watch) because(err error) error {
 	return err
 }
 
-// touched is a body that is watched: each piece of it gives it time for the next.
+// touched is a body that is watched: it has some time for each piece, from when that
+// is asked for. What the agent takes to read is not the provider's silence.
 type touched struct {
 	body    io.Reader
 	watch   *watch
@@ -206,5 +208,6 @@ type touched struct {
 
 func (t touched) Read(p []byte) (int, error) {
 	t.watch.touch(t.silence)
+	defer t.watch.timer.Stop()
 	return t.body.Read(p)
 }

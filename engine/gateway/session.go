@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,9 +15,13 @@ import (
 	"github.com/ml-dev-bench/bench/engine/gateway/wire"
 )
 
-// callsAtOnce bounds the calls of one session that are read and answered at a time;
-// more wait unread. It bounds the memory that an agent can make bench use, too.
-const callsAtOnce = 64
+// What one session reads and answers at a time; more waits unread. It bounds the
+// memory that an agent can make bench use, too.
+const (
+	callsAtOnce  = 64
+	largeAtOnce  = 4       // calls that have more than largeRequest
+	largeRequest = 4 << 20 // bytes
+)
 
 // An agent that goes on asking after a limit has been told to it so often, or for so
 // long, is to be stopped.
@@ -36,7 +39,8 @@ type Session struct {
 	token    string
 	ctx      context.Context // ends with the session
 	cancel   context.CancelFunc
-	slots    chan struct{}
+	slots    chan struct{} // calls that are answered
+	large    chan struct{} // those of them that have more than largeRequest
 	trace    *tracer
 	upstream http.RoundTripper
 	tape     *cassette.Tape
@@ -54,8 +58,9 @@ type Session struct {
 	refused int      // calls since then
 	trouble *Trouble // beyond repair
 	last    *Trouble // the last completion failed for the provider's sake; nil if it did not
-	waiting map[*call]time.Time
-	waits   []span
+	open    map[*call]progress
+	waits   []span // of calls for the provider
+	served  []span // in which it answered them
 	ended   chan struct{}
 }
 
@@ -93,18 +98,6 @@ func (s *Session) Token() string { return s.token }
 // Ended is closed when the agent is to be stopped: it ignores that a limit has been
 // reached, or its provider cannot be asked any more.
 func (s *Session) Ended() <-chan struct{} { return s.ended }
-
-// Waited is how long, up to now, nothing was to be had of the provider. It is not
-// the agent's time.
-func (s *Session) Waited() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	spans, now := slices.Clone(s.waits), time.Now()
-	for _, since := range s.waiting {
-		spans = append(spans, span{since, now})
-	}
-	return together(spans)
-}
 
 // Limit is the limit that the agent has reached, and a sentence about it; empty if
 // there is none.
@@ -151,7 +144,7 @@ func (s *Session) use() Use {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.ledger.use()
-	u.Waited = together(slices.Clone(s.waits))
+	u.Waited = s.waited()
 	u.Limit, u.LimitDetail, u.Trouble = s.limit, s.limitIs, trouble
 	return u
 }
@@ -233,10 +226,8 @@ func (s *Session) broken(t Trouble) {
 }
 
 // exhausted says which limit a call would exceed; nil if none. One that was told
-// once is told again: what is used up stays so.
+// once is told again: what is used up stays so. The lock is held.
 func (s *Session) exhausted(c *call) *wire.Refusal {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.limit == "" {
 		s.limit, s.limitIs = s.ledger.reached(s.trial.Limits, s.ledger.isTurn(c.Call))
 		if s.limit == "" {
@@ -266,43 +257,4 @@ func (s *Session) model(asked string) (string, *wire.Refusal) {
 		return "", &wire.Refusal{Status: http.StatusForbidden, Code: "model_not_found", Message: fmt.Sprintf("bench: the model of this trial is %q; agent %q may not ask %q", id, s.trial.Agent.Name, asked)}
 	}
 	return id, nil
-}
-
-// A span is a time.
-type span struct{ from, to time.Time }
-
-// together is how long it was any of some spans.
-func together(spans []span) (total time.Duration) {
-	slices.SortFunc(spans, func(a, b span) int { return a.from.Compare(b.from) })
-	var until time.Time
-	for _, s := range spans {
-		if s.from.Before(until) {
-			s.from = until
-		}
-		if s.to.After(s.from) {
-			total += s.to.Sub(s.from)
-			until = s.to
-		}
-	}
-	return total
-}
-
-// waits begins the waiting of a call for its provider.
-func (s *Session) waitsFor(c *call) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.waiting[c] = time.Now()
-}
-
-// waited ends it: what came after the given time was no waiting any more.
-func (s *Session) waitedFor(c *call, until time.Time) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	since, ok := s.waiting[c]
-	delete(s.waiting, c)
-	if d := until.Sub(since); ok && d > time.Millisecond { // less is nobody's fault
-		s.waits = append(s.waits, span{since, until})
-		return d
-	}
-	return 0
 }

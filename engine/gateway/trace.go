@@ -43,11 +43,12 @@ func (t *tracer) write(row Row, request []byte, response *capture) {
 		return
 	}
 	line := Trace{Row: row}
+	request = t.mask(request) // before it is cut, for half a key would not be found
 	if len(request) > bodyLimit {
 		line.Left, request = int64(len(request)-bodyLimit), request[:bodyLimit]
 	}
 	line.Left += response.left
-	text := bytes.ToValidUTF8(t.mask(request), []byte("\uFFFD"))
+	text := bytes.ToValidUTF8(request, []byte("\uFFFD"))
 	line.Response = strings.ToValidUTF8(string(t.mask(response.kept.Bytes())), "\uFFFD")
 	t.mu.Lock()
 	defer t.mu.Unlock()
