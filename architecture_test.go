@@ -132,6 +132,12 @@ var rules = []rule{
 		why:   "what a call costs and what must not be seen is decided from values alone",
 	},
 	{
+		of:    []string{"agents/react"},
+		never: []string{"engine/apply", "engine/store", "engine/lang", "engine/plan", "engine/gateway", "engine/sandbox/", "reporters", "cmd", "third party"},
+		not:   []string{"os", "os/exec", "net", "log/slog", "math/rand", "math/rand/v2"},
+		why:   "an agent has a model and a sandbox, and can do nothing on the host",
+	},
+	{
 		of:    []string{"reporters"},
 		never: []string{"engine/apply", "engine/sandbox", "engine/lang", "engine/store", "engine/plan", "cmd"},
 		why:   "a reporter gets a finished run, and nothing else",

@@ -1,9 +1,21 @@
 # bench apply benchfiles/quickstart.hcl
 #
-# Three agents on the cases that need nothing but Python: one that does nothing,
-# one that knows the solutions, and one that can greet the world.
+# Four agents on the cases that need nothing but Python: one that does nothing, one
+# that knows the solutions, one that can greet the world, and one that asks a model
+# what to do. The answers of that model are in a script, so that it needs no key.
 suite "quickstart" {
-  imports = ["agents/builtin.hcl", "agents/greeter/agent.hcl"]
+  imports = ["agents/builtin.hcl", "agents/greeter/agent.hcl", "agents/react/agent.hcl"]
+}
+
+provider "script" {
+  mode   = "scripted"
+  script = "benchfiles/scripts/quickstart.txt"
+}
+
+model "script" {
+  provider = provider.script
+  id       = "script-1"
+  price    = { input = 1, output = 4 }
 }
 
 matrix "light" {
@@ -12,7 +24,8 @@ matrix "light" {
     "cases/model_training/parse_logs",
     "cases/model_implementation/mcts_implementation",
   ]
-  agents = [agent.noop, agent.greeter, agent.oracle]
+  agents = [agent.noop, agent.greeter, agent.react, agent.oracle]
+  models = [model.script]
 }
 
 report "junit" {

@@ -97,7 +97,7 @@ type Agent struct {
 	Name       string
 	Builtin    Builtin
 	NeedsModel bool
-	API        API      // that it speaks to its model
+	API        API // that it speaks to its model
 
 	// Aliases are names of models that the agent uses, each with the id by which
 	// the provider of the trial's model knows what is meant. They and OtherModels
@@ -105,11 +105,11 @@ type Agent struct {
 	Aliases     map[string]string
 	OtherModels OtherModels
 
-	Layer      *Build   // laid over the image of the case; nil if it needs none
-	Install    bool     // Layer is a script named install, and not a Dockerfile
-	Version    []string // prints its version; nil if it has none
-	Artifacts  []string // globs of sandbox paths that are kept after the run
-	Limits     Limits
+	Layer     *Build   // laid over the image of the case; nil if it needs none
+	Install   bool     // Layer is a script named install, and not a Dockerfile
+	Version   []string // prints its version; nil if it has none
+	Artifacts []string // globs of sandbox paths that are kept after the run
+	Limits    Limits
 
 	// Answer is what an oracle runs in the place of a case's solution; nil for
 	// that solution. A case is certified by answers that have to fail.
@@ -132,10 +132,6 @@ const (
 	OtherModelsDeny    OtherModels = "deny"    // it is refused
 	OtherModelsAllow   OtherModels = "allow"   // the provider is asked as the agent has written it
 )
-
-// CanAsk reports whether the agent can be given models of a provider: both have
-// to speak the same family, unless bench itself does the talking.
-func (a *Agent) CanAsk(p *Provider) bool { return a.Builtin != BuiltinNone || a.API == p.API }
 
 // Builtin names an agent that needs no command.
 type Builtin string

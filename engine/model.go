@@ -3,15 +3,20 @@ package engine
 // API is a family of wire formats in which programs talk to models.
 type API string
 
-// The families.
+// The families. OpenAI has two: a provider of APIOpenAI serves both, and an agent
+// says which one it speaks.
 const (
-	APIOpenAI    API = "openai"    // chat completions and responses
+	APIOpenAI    API = "openai"    // chat completions; of a provider: responses, too
+	APIResponses API = "responses" // responses; only of agents
 	APIAnthropic API = "anthropic" // messages
 	APIGoogle    API = "google"    // generateContent
 )
 
-// APIs lists the families.
-var APIs = []API{APIOpenAI, APIAnthropic, APIGoogle}
+// APIs lists the families of providers, and AgentAPIs those of agents.
+var (
+	APIs      = []API{APIOpenAI, APIAnthropic, APIGoogle}
+	AgentAPIs = []API{APIOpenAI, APIResponses, APIAnthropic, APIGoogle}
+)
 
 // A Provider is where models are asked.
 type Provider struct {
@@ -20,6 +25,7 @@ type Provider struct {
 	Mode        Mode
 	BaseURL     string
 	Cassette    string // path relative to the root; with ModeRecord and ModeReplay
+	Recordings  *Tree  // what is in the cassette; with ModeReplay
 	Script      *Tree  // with ModeScripted
 	APIKey      *Secret
 	Headers     map[string]HeaderValue

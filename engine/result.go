@@ -18,6 +18,7 @@ type Attempt struct {
 	Usage    Usage         `json:"usage"`
 	Cost     *float64      `json:"cost_usd,omitempty"` // USD, of all calls to models; nil if it is not known
 	Tokens   *int64        `json:"tokens,omitempty"`   // of all calls to models; nil if it is not known
+	Models   *ModelUse     `json:"models,omitempty"`   // nil if the trial has no model
 	Output   Output        `json:"output"`
 	Snapshot Digest        `json:"snapshot,omitzero"` // of the stored archive of the workspace
 	Left     []string      `json:"left_out,omitempty"`

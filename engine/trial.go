@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"path"
 	"regexp"
 	"strconv"
 	"strings"
@@ -188,6 +189,20 @@ func (id TrialID) Dir() string {
 	sum := sha256.Sum256([]byte(s))
 	flat := flatten.Replace(s)
 	return flat[:min(len(flat), 100)] + "-" + hex.EncodeToString(sum[:4])
+}
+
+// Recording is the path of the trial's file in a cassette, with slashes: its work
+// and its number, since what two matrices try is recorded once. The last name is at
+// most 213 bytes; longer ones are cut, and told apart by a sum.
+func (id TrialID) Recording() string {
+	const longest = 200
+	key := id.Work() + "#" + strconv.Itoa(id.N)
+	folder, name := path.Split(key)
+	if len(name) > longest {
+		sum := sha256.Sum256([]byte(key))
+		name = name[:longest] + "-" + hex.EncodeToString(sum[:4])
+	}
+	return folder + name + ".txt"
 }
 
 // Seed derives the seed of a trial from the suite's. The matrix is not part of

@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"encoding/json"
+	"path"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -59,6 +61,27 @@ func TestTrialIDDirIsUnique(t *testing.T) {
 	b := engine.TrialID{Matrix: "m", Case: "a", Agent: "b", Model: "c", N: 1}
 	if a.Dir() == b.Dir() {
 		t.Errorf("%s and %s: both in %s", a, b, a.Dir())
+	}
+}
+
+// A recording is named by what was tried, and not by the matrix; names of any
+// length have files of their own.
+func TestTrialIDRecording(t *testing.T) {
+	id := engine.TrialID{Matrix: "m", Case: "debugging/off_by_one", Agent: "react", Model: "gpt", Axes: "level=low", N: 2}
+	if got, want := id.Recording(), "debugging/off_by_one@react+gpt,level=low#2.txt"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	long := id
+	long.Agent = strings.Repeat("a", 300)
+	second := long
+	second.N = 3
+	for _, l := range []engine.TrialID{long, second} {
+		if name := path.Base(l.Recording()); len(name) != 213 || !strings.HasPrefix(l.Recording(), "debugging/off_by_one@aaa") {
+			t.Errorf("%d bytes: %s", len(name), l.Recording())
+		}
+	}
+	if long.Recording() == second.Recording() {
+		t.Error("two trials have one file")
 	}
 }
 

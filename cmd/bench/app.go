@@ -109,7 +109,7 @@ func newRootCmd(a *app) *cobra.Command {
 	flags.StringVar(&a.color, "color", "auto", "colour: auto, always or never")
 	flags.BoolVar(&a.noColor, "no-color", false, "the same as --color never")
 	flags.StringVarP(&a.dir, "chdir", "C", "", "change to this directory first")
-	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newTestCmd(a), newWhyCmd(a), newGraphCmd(a), newListCmd(a), newShowCmd(a), newPricesCmd(a), newConsoleCmd(a), newLockCmd(a), newStoreCmd(a), newCleanCmd(a), newDoctorCmd(a), newCompletionCmd(a), newVersionCmd(a))
+	root.AddCommand(newValidateCmd(a), newFmtCmd(a), newPlanCmd(a), newApplyCmd(a), newTestCmd(a), newWhyCmd(a), newGraphCmd(a), newListCmd(a), newShowCmd(a), newLogsCmd(a), newPricesCmd(a), newConsoleCmd(a), newLockCmd(a), newStoreCmd(a), newCleanCmd(a), newDoctorCmd(a), newCompletionCmd(a), newVersionCmd(a))
 	return root
 }
 

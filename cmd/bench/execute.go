@@ -30,6 +30,10 @@ func (a *app) execute(s *stages, w *work, f *applyFlags) (*engine.Run, error) {
 		if err := w.results.Room(roomToStart); err != nil {
 			return nil, cannot(err)
 		}
+		var err error
+		if o.Gateway, err = a.openGateway(w, p); err != nil {
+			return nil, err
+		}
 		place, err := a.openPlace(s, w)
 		if err != nil {
 			return nil, err

@@ -70,11 +70,14 @@ func readmeCommands(text string) []readmeCommand {
 	return out
 }
 
-var times = regexp.MustCompile(`\s+<?\d+(\.\d+)?(m?s)?$|\s+$`)
+var (
+	times   = regexp.MustCompile(`\s+<?\d+(\.\d+)?(m?s)?$|\s+$`)
+	seconds = regexp.MustCompile(`\b\d\.\d\d\b`)
+)
 
-// withoutTimes cuts a time at the end of a line.
+// withoutTimes cuts a time at the end of a line, and makes those within it alike.
 func withoutTimes(line string) string {
-	return times.ReplaceAllString(strings.TrimRight(line, " \n"), "")
+	return seconds.ReplaceAllString(times.ReplaceAllString(strings.TrimRight(line, " \n"), ""), "TIME")
 }
 
 // copyProject copies what git knows of the project, and what it would not

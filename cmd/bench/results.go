@@ -9,6 +9,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/stats"
 	"github.com/ml-dev-bench/bench/engine/store"
+	"github.com/ml-dev-bench/bench/reporters"
 )
 
 // storedResults adds up what is stored for the trials of a suite. A trial
@@ -81,7 +82,8 @@ func statsOf(r *engine.Result) stats.Trial {
 		out.Seconds = new(took.Seconds())
 	}
 	if r.Attempt != nil {
-		out.Cost = r.Attempt.Cost
+		out.Cost = reporters.TryCost(t, r.Attempt.Cost)
+		out.Requests, out.Turns, out.Tokens = askedOf(t, r.Attempt)
 	}
 	if r.Grade != nil {
 		for _, c := range r.Grade.Checks {
@@ -91,4 +93,22 @@ func statsOf(r *engine.Result) stats.Trial {
 		}
 	}
 	return out
+}
+
+// askedOf is what an attempt asked of models: nothing if its trial has none.
+func askedOf(t *engine.Trial, a *engine.Attempt) (requests, turns *int64, tokens *stats.Tokens) {
+	if t.Model == nil {
+		return new(int64), new(int64), &stats.Tokens{}
+	}
+	m := a.Models
+	if m == nil {
+		return nil, nil, nil
+	}
+	if m.Input != nil && m.Output != nil && a.Tokens != nil {
+		tokens = &stats.Tokens{Input: *a.Tokens - *m.Output, Output: *m.Output, Total: *a.Tokens}
+		if m.CacheRead != nil {
+			tokens.Cached = *m.CacheRead
+		}
+	}
+	return &m.Requests, &m.Turns, tokens
 }

@@ -63,6 +63,7 @@ func TestScript(t *testing.T) {
 			"static":       cmdStatic,
 			"scrub":        cmdScrub,
 			"serve":        cmdServe,
+			"provider":     cmdProvider,
 			"nothing-left": cmdNothingLeft,
 		},
 	})

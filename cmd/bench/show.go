@@ -179,6 +179,10 @@ func writeAttempt(b *strings.Builder, s storedAttempt) {
 	row("cpu", unknown(at.Usage.CPU, shortDuration))
 	row("memory", unknown(at.Usage.PeakMemory, func(n int64) string { return fmt.Sprintf("%.1f MiB at most", float64(n)/(1<<20)) }))
 	row("cost", unknown(at.Cost, usd))
+	if m := at.Models; m != nil {
+		row("model", fmt.Sprintf("%s, %s; tokens in %s, out %s; waited %s", plural(int(m.Requests), "request"), plural(int(m.Turns), "turn"),
+			unknown(m.Input, itoa), unknown(m.Output, itoa), shortDuration(m.Waited)))
+	}
 	row("output", fmt.Sprintf("%d bytes, %d kept", at.Output.Written, at.Output.Kept))
 	row("image", at.Image)
 	for _, v := range at.Services {

@@ -39,6 +39,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/gateway"
 	"github.com/ml-dev-bench/bench/engine/graph"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/store"
@@ -59,9 +60,8 @@ type Options struct {
 	// ended. It may be nil.
 	Kill <-chan struct{}
 
-	// Meter tells what a trial has spent on models so far. Without one, only
-	// that of trials without a model is known: nothing.
-	Meter Meter
+	// Gateway is the way to models. It may be nil if no trial has one.
+	Gateway *gateway.Gateway
 
 	// Inventories remembers what is in images. It may be nil.
 	Inventories Inventories
@@ -71,11 +71,6 @@ type Options struct {
 	// Observe is told what happens, in order, by one goroutine at a time. It
 	// may be nil.
 	Observe func(Event)
-}
-
-// A Meter counts what trials spend. Nil is an unknown.
-type Meter interface {
-	Spent(id engine.TrialID) (cost *float64, tokens *int64)
 }
 
 // An Event is something that happened in a run: an ImageStarted, an ImageEnded,
@@ -283,6 +278,9 @@ func failure(ctx context.Context, err error) engine.Outcome {
 		return stopped(ctx)
 	}
 	o := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox, Detail: err.Error()}
+	if errors.As(err, new(*providerError)) {
+		o.Reason = engine.ReasonProvider
+	}
 	for _, host := range []error{sandbox.ErrUnavailable, sandbox.ErrNoMemory, syscall.ENOSPC, syscall.EROFS, syscall.EDQUOT, digest.ErrChanged, asset.ErrDamaged, fs.ErrNotExist} {
 		if errors.Is(err, host) {
 			o.Reason = engine.ReasonHost

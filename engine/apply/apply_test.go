@@ -16,6 +16,7 @@ import (
 	"github.com/ml-dev-bench/bench/engine/apply"
 	"github.com/ml-dev-bench/bench/engine/asset"
 	"github.com/ml-dev-bench/bench/engine/digest"
+	"github.com/ml-dev-bench/bench/engine/gateway"
 	"github.com/ml-dev-bench/bench/engine/plan"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
 	"github.com/ml-dev-bench/bench/engine/sandbox/fake"
@@ -52,7 +53,7 @@ type bench struct {
 	dir    string
 	events []apply.Event
 	judge  apply.Judge
-	meter  apply.Meter
+	models *gateway.Gateway
 	gpus   []string
 	assets *asset.Cache
 	wanted engine.Variant    // of assets
@@ -104,7 +105,7 @@ func (b *bench) carryOut(t *testing.T, ctx context.Context, p *engine.Plan, s *s
 	}
 	go func() {
 		results, gates := apply.Run(ctx, p, apply.Options{
-			Driver: driver, Inventories: b.kept, Unsafe: b.unsafe, Store: s, Assets: b.assets, Judge: b.judge, Meter: b.meter,
+			Driver: driver, Inventories: b.kept, Unsafe: b.unsafe, Store: s, Assets: b.assets, Judge: b.judge, Gateway: b.models,
 			Machine: apply.Machine{CPUs: 4, GPUs: b.gpus}, Parallel: b.suite.Parallel,
 			Observe: func(e apply.Event) { b.events = append(b.events, e) },
 		})

@@ -14,10 +14,11 @@ import (
 	"github.com/ml-dev-bench/bench/engine/store"
 )
 
-// A reach is what can be reached from an agent's sandbox during an attempt: the
-// hosts that the benchfile allows. A nil reach is nothing at all.
+// A reach is what can be reached from an agent's sandbox during an attempt: its
+// model, and the hosts that the benchfile allows. A nil reach is nothing at all.
 type reach struct {
-	hosts  *egress.Proxy
+	model  http.Handler  // nil if there is none
+	hosts  *egress.Proxy // nil if none are allowed
 	log    *os.File
 	beside []string // names of services, which are reached without it
 }
@@ -25,18 +26,24 @@ type reach struct {
 // openReach opens what the sandbox of the trial may reach, and its log in the draft.
 func (w *worker) openReach() (*reach, error) {
 	box := w.trial.Case.Sandbox
-	if box.Network != engine.NetworkGateway || len(box.Allow) == 0 {
+	r := &reach{}
+	if w.talk != nil && w.trial.Agent.Builtin == engine.BuiltinNone {
+		r.model = w.talk
+	}
+	if box.Network == engine.NetworkGateway && len(box.Allow) > 0 {
+		log, err := os.Create(filepath.Join(w.dir, store.EgressLogFile))
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range box.Services {
+			r.beside = append(r.beside, v.Name)
+		}
+		r.log, r.hosts = log, egress.New(egress.Options{Allow: box.Allow, From: fmt.Sprintf("sandbox %q", box.Name), Log: log})
+	}
+	if r.model == nil && r.hosts == nil {
 		return nil, nil
 	}
-	log, err := os.Create(filepath.Join(w.dir, store.EgressLogFile))
-	if err != nil {
-		return nil, err
-	}
-	var beside []string
-	for _, v := range box.Services {
-		beside = append(beside, v.Name)
-	}
-	return &reach{beside: beside, hosts: egress.New(egress.Options{Allow: box.Allow, From: fmt.Sprintf("sandbox %q", box.Name), Log: log}), log: log}, nil
+	return r, nil
 }
 
 // handler answers what is asked in the sandbox; nil if nothing is to.
@@ -45,17 +52,22 @@ func (r *reach) handler() http.Handler {
 		return nil
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		if egress.ForProxy(q) {
+		switch {
+		case egress.ForProxy(q) && r.hosts != nil:
 			r.hosts.ServeHTTP(w, q)
-			return
+		case egress.ForProxy(q):
+			http.Error(w, "bench: no hosts are allowed here; name them in allow_hosts of the sandbox", http.StatusForbidden)
+		case r.model != nil:
+			r.model.ServeHTTP(w, q)
+		default:
+			http.Error(w, "bench: there is no model here; this is the proxy to the hosts in allow_hosts", http.StatusNotFound)
 		}
-		http.Error(w, "bench: there is no model here; this is the proxy to the hosts in allow_hosts", http.StatusNotFound)
 	})
 }
 
 // env tells programs in the sandbox of it.
 func (r *reach) env() map[string]string {
-	if r == nil {
+	if r == nil || r.hosts == nil {
 		return nil
 	}
 	const proxy = "http://" + sandbox.ServeAddr
@@ -67,7 +79,7 @@ func (r *reach) env() map[string]string {
 
 // close ends the log, once the sandbox is gone.
 func (r *reach) close() error {
-	if r == nil {
+	if r == nil || r.hosts == nil {
 		return nil
 	}
 	return errors.Join(r.hosts.Close(), r.log.Close())

@@ -62,7 +62,9 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) grap
 	if err != nil {
 		a.Outcome = failure(ctx, err)
 	}
-	w.spent()
+	if a.Outcome.Status == engine.StatusInvalid || a.Outcome.Status == engine.StatusErrored && w.talk.troubled() {
+		w.talk.judge(a)
+	}
 	a.Ended = time.Now().UTC()
 	if err := draft.Commit(a); err != nil {
 		return w.report(r.note(string(s.ID), hostFailure(err)))
@@ -71,8 +73,8 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) grap
 	r.records[s.ID].attempt = a
 	r.mu.Unlock()
 	report := w.report(r.note(string(s.ID), a.Outcome))
-	if errors.Is(err, errNoCommand) {
-		report.Class = "" // it would not be there the next time
+	if errors.Is(err, errNoCommand) || errors.As(err, new(*providerError)) || w.talk.final() {
+		report.Class = "" // the next time would come to the same
 	}
 	return report
 }
@@ -83,13 +85,6 @@ var errNoCommand = errors.New("there is no command")
 // leastRoom is what must be free where results are stored before an agent is
 // started, in bytes.
 const leastRoom = 1 << 20
-
-// spent records what the models of the attempt have cost.
-func (w *worker) spent() {
-	if w.Meter != nil && w.trial.Model != nil {
-		w.attempt.Cost, w.attempt.Tokens = w.Meter.Spent(w.trial.ID)
-	}
-}
 
 // report says what the attempt has spent. What is not known is left out.
 func (w *worker) report(report graph.Report) graph.Report {
@@ -120,6 +115,7 @@ type worker struct {
 	attempt *engine.Attempt
 	dir     string   // of the draft
 	gpus    []string // ids of those that the trial has
+	talk    *talk
 	reach   *reach
 	volumes []sandbox.Volume
 }
@@ -128,6 +124,10 @@ type worker struct {
 // the agent did, whatever it was, is in the attempt.
 func (w *worker) work(ctx context.Context) (err error) {
 	c := w.trial.Case
+	if w.talk, err = w.openTalk(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.talk.close(w.attempt)) }()
 	if w.reach, err = w.openReach(); err != nil {
 		return err
 	}
@@ -160,6 +160,9 @@ func (w *worker) work(ctx context.Context) (err error) {
 		return err
 	}
 	if err := box.Freeze(ctx); err != nil {
+		return err
+	}
+	if err := w.talk.close(w.attempt); err != nil || w.talk.troubled() {
 		return err
 	}
 	if err := w.snapshot(ctx, box); err != nil {
@@ -257,7 +260,10 @@ func (w *worker) setupFailed(format string, args ...any) {
 
 // agent runs the agent to its end, or to its limit.
 func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
-	inv := w.trial.Invocation
+	inv, err := w.invocation()
+	if err != nil {
+		return err
+	}
 	switch w.trial.Agent.Builtin {
 	case engine.BuiltinNoop:
 		return nil
@@ -265,17 +271,23 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 		inv = engine.Invocation{Command: w.trial.Solution().Command}
 	}
 	env := w.env()
+	maps.Copy(env, w.talk.env(w))
 	maps.Copy(env, inv.Env)
 	out := sandbox.NewOutput(outputLimit)
-	limit := w.trial.Limits.WallClock
 	// At its limit an agent is killed; when bench is stopped, it may end by itself.
-	limited, cancel := context.WithTimeoutCause(ctx, limit, sandbox.ErrKill)
+	limited, cancel := w.bounded(ctx)
 	defer cancel()
 	start := time.Now()
-	exit, err := box.Exec(limited, sandbox.Cmd{
+	cmd := sandbox.Cmd{
 		Args: inv.Command, Dir: w.trial.Case.Sandbox.Workdir, Env: env, User: w.trial.Case.Sandbox.User, Stdout: out, Stderr: out,
 		Grace: min(grace, w.trial.Case.Sandbox.Timeouts.Stop), Kill: w.Kill,
-	})
+	}
+	var exit sandbox.Exit
+	if w.trial.Agent.Builtin == engine.BuiltinReact {
+		exit, err = w.react(limited, box, cmd)
+	} else {
+		exit, err = box.Exec(limited, cmd)
+	}
 	a := w.attempt
 	a.Took = time.Since(start)
 	a.Output = engine.Output{Written: out.Written(), Kept: out.Kept()}
@@ -285,8 +297,11 @@ func (w *worker) agent(ctx context.Context, box sandbox.Sandbox) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		a.Limit, a.LimitDetail = engine.ReasonLimitWallClock, fmt.Sprintf("the agent was stopped after %s", limit)
+	case err != nil && errors.Is(context.Cause(limited), errTimeUp):
+		a.Limit, a.LimitDetail = engine.ReasonLimitWallClock, fmt.Sprintf("the agent was stopped after %s", w.trial.Limits.WallClock)
+		return nil
+	case err != nil && errors.Is(context.Cause(limited), errStopped):
+		a.Limit, a.LimitDetail = w.talk.Limit() // empty if it is the provider that has failed
 		return nil
 	case err != nil:
 		return err
@@ -444,5 +459,5 @@ func (w *worker) keeps(ctx context.Context, box sandbox.Sandbox) (dir string, cl
 }
 
 func (w *worker) log(name string, out *sandbox.Output) error {
-	return os.WriteFile(filepath.Join(w.dir, name), []byte(strings.ToValidUTF8(out.String(), "\uFFFD")), 0o644)
+	return os.WriteFile(filepath.Join(w.dir, name), w.Gateway.Mask([]byte(strings.ToValidUTF8(out.String(), "\uFFFD"))), 0o644)
 }

@@ -262,18 +262,12 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// A meter says that every trial has cost the same.
-type meter float64
-
-func (m meter) Spent(engine.TrialID) (*float64, *int64) { return new(float64(m)), nil }
-
 // A budget leaves whole rounds of cases: all cases with one agent and model, or
 // none.
 func TestBudget(t *testing.T) {
-	b := newBench(t, scripted(), []string{"a", "b"})
+	b := newBench(t, asking(1), []string{"a", "b"})
 	m := b.suite.Matrices[0]
-	p := &engine.Provider{Name: "p", API: engine.APIOpenAI}
-	m.Models = []*engine.Model{{Name: "m", Provider: p, Price: &engine.Price{}}}
+	m.Models = []*engine.Model{b.scriptedModel(t, "turn always\ntext Yes.\nusage input=750 output=0\n")}
 	for _, a := range b.suite.Agents {
 		a.NeedsModel, a.API = true, engine.APIOpenAI
 	}
@@ -281,7 +275,7 @@ func TestBudget(t *testing.T) {
 	second.Name = "d"
 	b.suite.Cases = append(b.suite.Cases, &second)
 	m.Cases, m.Trials = b.suite.Cases, 2
-	m.Limits.Cost, m.Budget.Cost, b.meter = 1, 4, meter(0.75)
+	m.Limits.Cost, m.Budget.Cost = 1, 4
 	results := b.apply(t, t.Context())
 	rounds := map[string][]string{}
 	for _, r := range results {

@@ -71,14 +71,8 @@ func (u *unsupported) agent(t *engine.Trial) {
 	if !u.first(tried{a, t.Model != nil}) {
 		return
 	}
-	leave := fmt.Sprintf("Leave the agent out with --agent '!%s'.", a.Name)
-	cannotRun := fmt.Sprintf("agent %q cannot run yet", a.Name)
-	switch {
-	case t.Model != nil || a.Builtin == engine.BuiltinReact:
-		u.unless(false, a.Pos, cannotRun, "trials with a model, but has no gateway to run them. "+leave)
-	case a.Builtin == engine.BuiltinReplay:
-		u.unless(false, a.Pos, cannotRun, "trials that replay what is stored, but cannot run them. "+leave)
-	}
+	u.unless(a.Builtin != engine.BuiltinReplay, a.Pos, fmt.Sprintf("agent %q cannot run yet", a.Name),
+		fmt.Sprintf("trials that replay what is stored, but cannot run them. Leave the agent out with --agent '!%s'.", a.Name))
 	if u.first(a) {
 		u.unless(len(a.Artifacts) == 0, a.Pos, fmt.Sprintf("artifacts of agent %q cannot be kept yet", a.Name), "agents with artifacts, but keeps none. Remove the argument.")
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"strconv"
+	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/digest"
@@ -71,7 +72,14 @@ const protocol = "certify/1"
 // what the names of images stand for.
 func Digest(c *engine.Case, mutants []Mutant) engine.Digest {
 	run, check := plan.CaseKeys(c)
-	b := digest.NewKey(protocol).AddSum("case", run.Sum).AddSum("check", check.Sum).AddJSON("limits", c.Limits)
+	// Field by field, so that a limit that the language learns later is not a change.
+	limits := struct {
+		WallClock time.Duration
+		Tokens    int64
+		Cost      float64
+		Turns     int64
+	}{c.Limits.WallClock, c.Limits.Tokens, c.Limits.Cost, c.Limits.Turns}
+	b := digest.NewKey(protocol).AddSum("case", run.Sum).AddSum("check", check.Sum).AddJSON("limits", limits)
 	if c.Solution != nil {
 		b.AddJSON("solution.command", c.Solution.Command).AddTree("solution.files", c.Solution.Files)
 	}

@@ -1,7 +1,7 @@
 // Package egress is a forward proxy that lets a sandbox reach some hosts by name,
 // and nothing else:
 //
-//	proxy := egress.New(egress.Options{Allow: []string{"pypi.org"}, Log: file})
+//	proxy := egress.New(egress.Options{Allow: []string{"packages.example"}, Log: file})
 //	defer proxy.Close()
 //
 // It answers CONNECT and requests with an absolute URI. A host is reached if its

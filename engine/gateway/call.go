@@ -160,7 +160,7 @@ func (c *call) prepare() *wire.Refusal {
 	if len(c.Model) > longestModel {
 		return badRequest(fmt.Sprintf("the name of the model has more than %d bytes", longestModel))
 	}
-	c.row.Family, c.row.Kind, c.row.Side, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.SideCall(), c.Stream, c.Model, int64(len(c.body))
+	c.row.Family, c.row.Kind, c.row.Stream, c.row.Requested, c.row.Sent = c.Family, c.Kind, c.Stream, c.Model, int64(len(c.body))
 	model, refusal := c.model(c.Model)
 	if refusal != nil {
 		return refusal
@@ -256,6 +256,7 @@ func (c *call) allowed(begins bool) *wire.Refusal {
 		return refusal
 	}
 	if begins {
+		c.row.Side = !c.ledger.isTurn(c.Call)
 		c.ledger.begin(c.Call)
 	}
 	return nil

@@ -18,7 +18,7 @@ type Row struct {
 	Family    wire.Family   `json:"family"`
 	Upstream  wire.Family   `json:"upstream,omitempty"` // if it differs
 	Kind      wire.Kind     `json:"kind"`
-	Side      bool          `json:"side,omitempty"` // see wire.Call.SideCall
+	Side      bool          `json:"side,omitempty"` // not of the agent's own loop, as far as can be told
 	Stream    bool          `json:"stream,omitempty"`
 	Requested string        `json:"requested_model,omitempty"` // by the agent
 	Asked     string        `json:"asked_model,omitempty"`     // of the provider

@@ -132,11 +132,12 @@ func keyHeader(a engine.API) (name, scheme string) {
 
 func (p *provider) openCassette(root string, mask func([]byte) []byte) {
 	dir := filepath.Join(root, filepath.FromSlash(p.Cassette))
+	o := cassette.Options{Mask: mask, Name: p.Cassette}
 	switch p.Mode {
 	case engine.ModeRecord:
-		p.recorder = cassette.NewRecorder(dir, cassette.Options{Mask: mask})
+		p.recorder = cassette.NewRecorder(dir, o)
 	case engine.ModeReplay:
-		p.player = cassette.NewPlayer(dir, cassette.Options{Mask: mask})
+		p.player = cassette.NewPlayer(dir, o)
 	}
 }
 

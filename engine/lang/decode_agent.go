@@ -17,12 +17,9 @@ import (
 // agent decodes an agent block. Its command and env may mention the trial.
 func (s *scope) agent(name string) {
 	b := s.open(s.blocks["agent"][name], agentSpec)
-	a := &engine.Agent{Name: name, API: engine.APIOpenAI, Pos: pos(b.rng)}
+	a := &engine.Agent{Name: name, API: engine.APIOpenAI, OtherModels: engine.OtherModelsRewrite, Pos: pos(b.rng)}
 	s.agents[name] = a
-	builtins := make([]string, len(engine.Builtins))
-	for i, known := range engine.Builtins {
-		builtins[i] = string(known)
-	}
+	builtins := texts(engine.Builtins)
 	builtin, _ := b.choice("builtin", builtins...)
 	a.Builtin = engine.Builtin(builtin)
 	hasCommand, hasBuiltin := b.has("command"), b.has("builtin")
@@ -38,9 +35,10 @@ func (s *scope) agent(name string) {
 		b.builtinOnly()
 	}
 	a.NeedsModel = b.flag("needs_model", hasCommand || a.Builtin == engine.BuiltinReact)
-	if api, ok := b.api(); ok {
-		a.API = api
+	if api, ok := b.choice("api", texts(engine.AgentAPIs)...); ok {
+		a.API = engine.API(api)
 	}
+	b.otherModels(a)
 	a.Limits = b.limits()
 	if hasCommand != hasBuiltin {
 		b.asks(a)
@@ -49,7 +47,7 @@ func (s *scope) agent(name string) {
 
 // builtinOnly reports what makes sense only with a command.
 func (b *body) builtinOnly() {
-	for _, name := range []string{"env", "install", "version", "artifacts"} {
+	for _, name := range []string{"env", "install", "version", "artifacts", "aliases", "other_models"} {
 		if a, ok := b.attrs[name]; ok {
 			b.errorAt(a.NameRange, "V07", fmt.Sprintf("a builtin agent takes no %s", name), "Remove it, or give the agent a command.")
 		}
@@ -82,13 +80,38 @@ func (b *body) asks(a *engine.Agent) {
 	}
 }
 
-func (b *body) api() (engine.API, bool) {
-	names := make([]string, len(engine.APIs))
-	for i, a := range engine.APIs {
-		names[i] = string(a)
+// otherModels decodes what an agent that asks for itself may call a model by.
+func (b *body) otherModels(a *engine.Agent) {
+	if a.Builtin == engine.BuiltinNone && !a.NeedsModel {
+		for _, name := range []string{"aliases", "other_models"} {
+			if b.written(name) {
+				b.errorAt(b.attrs[name].NameRange, "V11", fmt.Sprintf("agent %q has no model", a.Name), "It says needs_model = false, so %s has no use here. Remove one of the two lines.", name)
+			}
+		}
 	}
-	v, ok := b.choice("api", names...)
-	return engine.API(v), ok
+	a.Aliases = b.stringMap("aliases")
+	for _, alias := range slices.Sorted(maps.Keys(a.Aliases)) {
+		key, value := b.entry("aliases", alias)
+		if strings.TrimSpace(alias) == "" {
+			b.errorAt(key, "V09", "an alias without a name", "Write the name of a model as the agent uses it.")
+		}
+		if strings.TrimSpace(a.Aliases[alias]) == "" {
+			b.errorAt(value, "V09", fmt.Sprintf("alias %q stands for nothing", alias), "Write the id by which the provider knows the model that is meant.")
+		}
+	}
+	others := []engine.OtherModels{engine.OtherModelsRewrite, engine.OtherModelsDeny, engine.OtherModelsAllow}
+	if v, ok := b.choice("other_models", texts(others)...); ok {
+		a.OtherModels = engine.OtherModels(v)
+	}
+}
+
+// texts are the words of a list of them.
+func texts[T ~string](words []T) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
 }
 
 // layer decodes what is laid over the image of a case.

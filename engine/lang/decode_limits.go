@@ -34,7 +34,7 @@ func (b *body) limits() engine.Limits {
 		return engine.Limits{}
 	}
 	d, _ := inner.duration("wall_clock")
-	return engine.Limits{WallClock: d, Tokens: inner.positive("tokens"), Cost: inner.usd("cost"), Turns: inner.positive("turns")}
+	return engine.Limits{WallClock: d, Tokens: inner.positive("tokens"), Cost: inner.usd("cost"), Turns: inner.positive("turns"), Requests: inner.positive("requests")}
 }
 
 func (b *body) budget() engine.Budget {

@@ -383,6 +383,9 @@ func setLimit(l *engine.Limits, name string, v cty.Value) (err error) {
 	case "turns":
 		n, err = wholeIn(v, 1, maxTokens)
 		l.Turns = int64(n)
+	case "requests":
+		n, err = wholeIn(v, 1, maxTokens)
+		l.Requests = int64(n)
 	default:
 		panic("lang: unknown limit " + name)
 	}

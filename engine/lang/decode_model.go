@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/scripted"
 )
 
 // predeclared are the providers that need no block.
@@ -102,7 +103,7 @@ func (s *scope) provider(name string) {
 			out.API, out.BaseURL = p.api, p.baseURL
 		}
 	}
-	if api, ok := b.api(); ok {
+	if api, ok := b.providerAPI(); ok {
 		out.API = api
 	}
 	m, ok := b.choice("mode", string(engine.ModeLive), string(engine.ModeRecord), string(engine.ModeReplay), string(engine.ModeScripted))
@@ -123,6 +124,19 @@ func (s *scope) provider(name string) {
 		out.Rate.RequestsPerMinute = rate.positive("requests_per_minute")
 		out.Rate.TokensPerMinute = rate.positive("tokens_per_minute")
 	}
+}
+
+func (b *body) providerAPI() (engine.API, bool) {
+	text, ok := b.str("api")
+	if !ok {
+		return "", false
+	}
+	if engine.API(text) == engine.APIResponses {
+		b.errorAt(b.place("api"), "V09", fmt.Sprintf("unknown api %q", text), "Only an agent says which of OpenAI's two formats it speaks. Write %q, which is for providers of both.", engine.APIOpenAI)
+		return "", false
+	}
+	text, ok = b.choice("api", texts(engine.APIs)...)
+	return engine.API(text), ok
 }
 
 func (b *body) checkURL(name, text string) {
@@ -156,12 +170,37 @@ func (b *body) source(out *engine.Provider) {
 	if p, ok := b.path("cassette"); ok {
 		out.Cassette = p
 		if out.Mode == engine.ModeReplay {
-			b.dir(p, b.place("cassette"))
+			out.Recordings = b.dirTree(p, b.place("cassette"))
 		}
 	}
 	if p, ok := b.path("script"); ok && out.Mode == engine.ModeScripted {
-		out.Script = b.tree(p, b.place("script"))
+		out.Script = b.turns(p)
 	}
+}
+
+// turns reads what a provider answers, and reports what is wrong in it at its
+// lines, once for all providers that have it.
+func (b *body) turns(p string) *engine.Tree {
+	t := b.tree(p, b.place("script"))
+	if t == nil {
+		return nil
+	}
+	for _, other := range b.providers {
+		if other.Script == t {
+			return t
+		}
+	}
+	_, diags := scripted.Load(t)
+	for _, d := range diags {
+		d.Rule = "V01"
+		if d.Subject.Start.Line == 0 { // it is about no line
+			d.Subject = span(b.place("script"))
+		} else if text, err := b.tryRead(d.Subject.File); err == nil {
+			b.sources.files[d.Subject.File] = text
+		}
+		b.report(d)
+	}
+	return t
 }
 
 func modeWords(modes []engine.Mode) string {
@@ -241,6 +280,13 @@ func (s *scope) params(v cty.Value, e hcl.Expression) (engine.Params, bool) {
 	if !s.isObject(v, e) {
 		return nil, false
 	}
+	for _, name := range notParams {
+		if v.AsValueMap()[name] != cty.NilVal {
+			key, _ := entryAt(e, name)
+			s.errorAt(key, "V09", name+" is no parameter", "%s", whyNoParam)
+			return nil, false
+		}
+	}
 	out, err := toParams(v)
 	if err != nil {
 		s.errorAt(e.Range(), "V09", "unusable params", "%s.", upperFirst(err.Error()))
@@ -248,9 +294,18 @@ func (s *scope) params(v cty.Value, e hcl.Expression) (engine.Params, bool) {
 	return out, err == nil
 }
 
+// notParams are what a request is made of in the families of wire formats: over
+// these, what the agent asks would be lost.
+var notParams = []string{"contents", "input", "messages", "model", "stream"}
+
+const whyNoParam = "What is asked and how the answer comes is the agent's, and the model has its id. Remove it."
+
 func toParams(v cty.Value) (engine.Params, error) {
 	out := engine.Params{}
 	for name, p := range v.AsValueMap() {
+		if slices.Contains(notParams, name) {
+			return nil, fmt.Errorf("params cannot have %s, which every request has already", name)
+		}
 		text, err := toJSON(p)
 		if err != nil {
 			return nil, fmt.Errorf("%s cannot be sent to a model: %w", name, err)

@@ -117,9 +117,9 @@ report "json" {
 	}
 	local := &engine.Provider{Name: "local", API: engine.APIOpenAI, Mode: engine.ModeLive, BaseURL: "http://127.0.0.1:8000/v1", Parallel: 8}
 	agents := []*engine.Agent{
-		{Name: "a", NeedsModel: true, API: engine.APIOpenAI},
-		{Name: "noop", Builtin: engine.BuiltinNoop, API: engine.APIOpenAI},
-		{Name: "react", Builtin: engine.BuiltinReact, NeedsModel: true, API: engine.APIOpenAI},
+		{Name: "a", NeedsModel: true, API: engine.APIOpenAI, OtherModels: engine.OtherModelsRewrite},
+		{Name: "noop", Builtin: engine.BuiltinNoop, API: engine.APIOpenAI, OtherModels: engine.OtherModelsRewrite},
+		{Name: "react", Builtin: engine.BuiltinReact, NeedsModel: true, API: engine.APIOpenAI, OtherModels: engine.OtherModelsRewrite},
 	}
 	models := []*engine.Model{{Name: "local", Provider: local, ID: "qwen"}, {Name: "m", Provider: openai, ID: "gpt"}}
 	m := &engine.Matrix{
@@ -193,7 +193,7 @@ provider "local" {
 
 provider "canned" {
   mode   = "scripted"
-  script = "./turns.json"
+  script = "./turns.txt"
 }
 
 provider "replayed" {
@@ -223,13 +223,17 @@ model "o" {
 agent "a" {
   command   = ["a", trial.model.id]
   install   = "./install.sh"
-  api       = "anthropic"
+  api       = "responses"
   version   = ["a", "--version"]
   artifacts = ["/root/.a/**"]
   env       = { LEVEL = trial.axis.level.depth }
 
+  aliases      = { small = "claude-haiku" }
+  other_models = "deny"
+
   limits {
-    turns = 9
+    turns    = 9
+    requests = 90
   }
 }
 
@@ -339,6 +343,7 @@ case "group/c" {
     tokens     = 11
     cost       = 12
     turns      = 13
+    requests   = 14
   }
 }
 
@@ -364,6 +369,7 @@ matrix "m" {
     tokens     = 1
     cost       = 2
     turns      = 3
+    requests   = 4
   }
 
   budget {
@@ -422,7 +428,7 @@ report "markdown" {
   rows     = ["category", "axis.level"]
 }
 `,
-		"team.key": "k", "turns.json": "[]", "old/hello@a+m#1.txt": "", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
+		"team.key": "k", "turns.txt": "turn\ntext Done.\n", "old/hello@a+m#1.txt": "", "install.sh": "true\n", "layer/b.Dockerfile": "ARG BASE\nfrom $BASE\n",
 		"image/Dockerfile": "FROM x\n", "data/d": "", "prompt.md": "Do it.\n", "ws/a": "a", "setup.sh": "true\n", "k1/one": "1", "k2/two": "2", "cases/README": "",
 	})
 	s := suiteOf(t, root, nil)
@@ -442,8 +448,11 @@ report "markdown" {
 		Headers: map[string]engine.HeaderValue{"X-Team": {Secret: team}, "X-Suite": {Text: "s"}}, Parallel: 3,
 		Rate: engine.Rate{RequestsPerMinute: 5, TokensPerMinute: 6},
 	}, s.Providers[1])
-	if got := s.Providers[0]; got.Script == nil || got.Script.Entries[0].Path != "turns.json" || got.BaseURL != "" {
+	if got := s.Providers[0]; got.Script == nil || got.Script.Entries[0].Path != "turns.txt" || got.BaseURL != "" {
 		t.Errorf("scripted provider: got %+v", got)
+	}
+	if got := s.Providers[2]; got.Cassette != "old" || got.Recordings == nil || got.Recordings.Path != "old" || got.Recordings.Entries[0].Path != "hello@a+m#1.txt" {
+		t.Errorf("provider that replays: got %+v", got)
 	}
 	price := &engine.Price{Input: 3, Output: 15, CachedInput: new(0.3), CacheWrite: new(3.75)}
 	check(t, "price", price, s.Models[0].Price)
@@ -451,8 +460,8 @@ report "markdown" {
 	check(t, "params", engine.Params{"temperature": json.RawMessage("0.2"), "stop": json.RawMessage(`["x"]`)}, s.Models[0].Params)
 	check(t, "model", []any{"claude-canned", []string{"big"}}, []any{s.Models[1].ID, s.Models[0].Tags})
 
-	check(t, "agent", []any{true, engine.APIAnthropic, []string{"a", "--version"}, []string{"/root/.a/**"}, engine.Limits{Turns: 9}, true, "install.sh"},
-		[]any{a.NeedsModel, a.API, a.Version, a.Artifacts, a.Limits, a.Install, a.Layer.Context.Path})
+	check(t, "agent", []any{true, engine.APIResponses, map[string]string{"small": "claude-haiku"}, engine.OtherModelsDeny, []string{"a", "--version"}, []string{"/root/.a/**"}, engine.Limits{Turns: 9, Requests: 90}, true, "install.sh"},
+		[]any{a.NeedsModel, a.API, a.Aliases, a.OtherModels, a.Version, a.Artifacts, a.Limits, a.Install, a.Layer.Context.Path})
 	check(t, "agent with an image", []any{false, false, "layer", "b.Dockerfile", map[string]string{"V": "1"}},
 		[]any{b.NeedsModel, b.Install, b.Layer.Context.Path, b.Layer.Dockerfile, b.Layer.Args})
 
@@ -482,7 +491,7 @@ report "markdown" {
 		Artifacts: []string{"/tmp/*.log"}, Solution: &engine.Script{Command: []string{"solve"}}, Files: []string{"s.hcl"},
 		Checks: []*engine.Check{{Name: "k", Script: engine.Script{Command: []string{"k"}}, Timeout: 3 * time.Minute, Weight: 2, Env: map[string]string{"LEVEL": "3"}}},
 		Assets: []*engine.Asset{{Name: "weights", URL: "https://example.org/w.bin", SHA256: sum, Target: "/weights/w.bin", Fixture: &engine.Script{Command: []string{"make"}}}},
-		Limits: engine.Limits{WallClock: 10 * time.Minute, Tokens: 11, Cost: 12, Turns: 13},
+		Limits: engine.Limits{WallClock: 10 * time.Minute, Tokens: 11, Cost: 12, Turns: 13, Requests: 14},
 	}, c)
 
 	yes := true
@@ -491,7 +500,7 @@ report "markdown" {
 		Name: "m", Cases: m.Cases, Agents: m.Agents, Models: m.Models, Trials: 3, Parallel: 4, Lock: "gpu", Params: engine.Params{"top_p": json.RawMessage("0.9")},
 		MaxErrors: engine.MaxErrors{Percent: 5}, FailFast: true, If: &engine.Condition{Text: "var.nightly", Static: &yes},
 		Axes:    []*engine.Axis{{Name: "level", Values: []engine.AxisValue{{Name: "low", Value: low}, {Name: "high", Value: high}}}},
-		Limits:  engine.Limits{WallClock: time.Minute, Tokens: 1, Cost: 2, Turns: 3},
+		Limits:  engine.Limits{WallClock: time.Minute, Tokens: 1, Cost: 2, Turns: 3, Requests: 4},
 		Budget:  engine.Budget{Cost: 4},
 		Retry:   engine.Retry{Attempts: 4, On: []engine.Reason{engine.ReasonHost}, Backoff: 5 * time.Second, MaxBackoff: time.Minute},
 		Exclude: []*engine.Exclude{{Cases: m.Cases, Agent: a, Model: s.Models[0], Axes: map[string]json.RawMessage{"level": json.RawMessage(`"low"`)}}},
@@ -697,6 +706,7 @@ params = { temperature = trial.axis.level.n[0], who = trial.agent }
 limits {
   tokens     = 100 * trial.n
   turns      = trial.n
+  requests   = 10 * trial.n
   cost       = trial.n / 4
   wall_clock = "${trial.n}m"
 }`, "")), nil)
@@ -704,16 +714,18 @@ limits {
 	if err != nil {
 		t.Fatal(err)
 	}
-	check(t, "limits", engine.Limits{WallClock: 2 * time.Minute, Tokens: 200, Cost: 0.5, Turns: 2}, l)
+	check(t, "limits", engine.Limits{WallClock: 2 * time.Minute, Tokens: 200, Cost: 0.5, Turns: 2, Requests: 20}, l)
 	check(t, "params", engine.Params{"temperature": json.RawMessage("1"), "who": json.RawMessage(`"a"`)}, p)
 
 	for _, tt := range []struct{ matrix, want string }{
 		{"limits {\n turns = trial.n - 2\n}", "turns: it must be a whole number of at least 1, not 0"},
+		{"limits {\n requests = trial.n - 2\n}", "requests: it must be a whole number of at least 1, not 0"},
 		{"limits {\n cost = trial.n - 2\n}", "cost: it must be between"},
 		{"limits {\n tokens = trial.n / 4\n}", "tokens: it must be a whole number of at least 1, not 0.5"},
 		{"limits {\n wall_clock = trial.n\n}", "wall_clock: \"2\" is not a duration"},
 		{"limits {\n tokens = trial.axis.level.none\n}", "unsupported attribute"},
 		{"params = trial.axis.level.n", "params must be an object"},
+		{"params = { model = trial.agent }", "params cannot have model"},
 		{"params = trial.axis.level.none", "unsupported attribute"},
 	} {
 		axis := "axis \"level\" {\n values = [1, \"x\"]\n}\n"

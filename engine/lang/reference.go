@@ -277,6 +277,7 @@ var outcomeRows = []outcomeRow{
 	{engine.StatusFailed, engine.ReasonLimitTokens, "The agent used up its tokens. The workspace was checked all the same."},
 	{engine.StatusFailed, engine.ReasonLimitCost, "The agent used up its money. The workspace was checked all the same."},
 	{engine.StatusFailed, engine.ReasonLimitTurns, "The agent used up its turns. The workspace was checked all the same."},
+	{engine.StatusFailed, engine.ReasonLimitRequests, "The agent used up its requests. The workspace was checked all the same."},
 	{engine.StatusFailed, engine.ReasonAgentExit, "A check failed, and the agent had ended with another exit status than 0."},
 	{engine.StatusErrored, engine.ReasonImage, "An image could not be pulled or built, or the agent not be installed in it."},
 	{engine.StatusErrored, engine.ReasonAsset, "An asset could not be fetched or is not what its `sha256` says, or its fixture failed."},

@@ -10,7 +10,7 @@ type rule struct {
 
 // rules are those of the language and of the plan, in the order of their numbers.
 var rules = []rule{
-	{"V01", "error", "A file parses, and every block and argument in it is known."},
+	{"V01", "error", "A file parses, and every block and argument in it is known. So it is with the script of a provider."},
 	{"V02", "error", "There is exactly one suite block, and this is a version of bench that it is written for."},
 	{"V03", "error", "A name is declared once for each kind of block, in the suite file with its imports; a case has one name, wherever it is written."},
 	{"V04", "error", "Names are made of lower-case letters, digits, underscores and hyphens, and begin with a letter; each directory of the path of a case is such a name, and tags may begin with a digit."},
@@ -21,7 +21,7 @@ var rules = []rule{
 	{"V09", "error", "A value is of the type that is wanted, and in its range."},
 	{"V10", "error", "What selects something selects something, and nothing twice."},
 	{"V11", "error", "Agents that need a model are given one, and models that are given have an agent."},
-	{"V12", "error", "The provider of a model speaks the API of every agent that is given it."},
+	{"V12", "error", "An agent that is given a model can ask it: its sandbox has a network, and bench can translate between the two APIs, which is so for all that there are. For a builtin agent bench asks, from outside of the sandbox."},
 	{"V13", "warning", "An exclude removes at least one cell."},
 	{"V14", "error", "An include adds only cells that are not there yet."},
 	{"V15", "error", "Where cost is bounded or judged, the prices of all models involved are known."},

@@ -94,7 +94,8 @@ func limitAttrs(p phase) []attr {
 		{name: "wall_clock", kind: kDuration, phase: p, def: "`\"30m\"`, where none of the three says", doc: "Time that the agent works. Waiting for a provider's rate limit is not counted."},
 		{name: "tokens", kind: kNumber, phase: p, doc: "Tokens in and out."},
 		{name: "cost", kind: kNumber, phase: p, doc: "In USD. All models involved need a price."},
-		{name: "turns", kind: kNumber, phase: p, doc: "Requests to the model."},
+		{name: "turns", kind: kNumber, phase: p, doc: "Requests by which the agent goes on with its work, and not those beside it, such as for titles and counts of tokens."},
+		{name: "requests", kind: kNumber, phase: p, doc: "All requests to models, those beside the work included."},
 	}
 }
 
@@ -135,10 +136,10 @@ var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a pr
 }}
 
 var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them, but for what is spoken and where if it gives no `base_url`. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`.", example: exampleProvider, attrs: []attr{
-	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
+	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"` (chat completions and responses), `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
 	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record, unless the name is one of the three above."},
-	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. A request that it does not have is errored(provider)."},
+	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. With replay, a trial whose file is not there is an error of the plan, one whose file has changed runs again, and a request that the file does not have is errored(provider)."},
 	{name: "script", kind: kPath, doc: "A file or a directory. Needed in the mode scripted: answers with text and tool calls, chosen by case and model. No network, no key."},
 	{name: "api_key", kind: kRef, to: []string{"secret"}, doc: "The only way in for a key."},
 	{name: "headers", kind: kHeaders, doc: "Sent with each request."},
@@ -151,7 +152,7 @@ var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are
 var modelSpec = &spec{kind: "model", label: "name", doc: "What an agent thinks with.", example: exampleModel, attrs: []attr{
 	{name: "provider", kind: kRef, to: []string{"provider"}, required: true, doc: "Who is asked."},
 	{name: "id", kind: kString, required: true, doc: "As the provider calls it."},
-	{name: "params", kind: kObject, doc: "Sent with each request, over what the agent sends, such as `{ temperature = 0.2 }`."},
+	{name: "params", kind: kObject, doc: "Sent with each request, over what the agent sends, such as `{ temperature = 0.2 }`. What a request is made of is no parameter: `model`, `stream`, `messages`, `input` and `contents`."},
 	{name: "price", kind: kObject, def: "that of `bench prices`", doc: "USD per million tokens: `{ input = 3, output = 15 }`, and if they differ from that of input `cached_input` and `cache_write`. Without it the list price counts that bench knows for the `base_url` and the `id`. If it knows none, the price is unknown, which is not zero: a bound on cost is then an error."},
 	{name: "tags", kind: kStrings, doc: "For selection."},
 }}
@@ -237,7 +238,9 @@ var agentSpec = &spec{kind: "agent", label: "name", doc: "What is measured. Exac
 	{name: "install", kind: kPath, doc: "A script that is run once on top of the image of each case; or a `build` block."},
 	{name: "env", kind: kMap, phase: phaseRun, doc: "Environment variables. Names that begin with `BENCH_` are taken."},
 	{name: "needs_model", kind: kBool, def: "true for a command and for react", doc: "False: there is one cell for the agent, not one for each model."},
-	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats that the agent speaks: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
+	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Wire format that the agent speaks: `\"openai\"` (chat completions), `\"responses\"` (OpenAI's later one), `\"anthropic\"` or `\"google\"`. It need not be that of the provider: bench translates."},
+	{name: "aliases", kind: kMap, doc: "Names of models that the agent uses, each with the id of a model at the provider of the trial's: `{ haiku = \"claude-haiku-4-5\" }`. For agents that use a small model beside the one that is measured."},
+	{name: "other_models", kind: kString, def: "`\"rewrite\"`", doc: "What becomes of a request for a model that is neither the trial's nor an alias: `\"rewrite\"` has the model of the trial answer, `\"deny\"` refuses it, and `\"allow\"` asks the provider of the trial's model for it."},
 	{name: "version", kind: kCommand, doc: "Prints its version, which is kept with the results."},
 	{name: "artifacts", kind: kGlobs, doc: "Paths in the sandbox that are kept after the run."},
 }, blocks: []*spec{

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -44,7 +45,25 @@ func (c *changes) decide(cell *cell) bool {
 		cell.model != nil && c.once(cell.model, func() bool {
 			p := cell.model.Provider
 			return c.benchfile(cell.model.Pos.File) || c.benchfile(p.Pos.File) || c.inTree(p.Script)
-		})
+		}) ||
+		cell.model != nil && c.recording(cell)
+}
+
+// recording: that of one of the trials of a cell. Others may lie in the same
+// cassette.
+func (c *changes) recording(cell *cell) bool {
+	p := cell.model.Provider
+	if p.Mode != engine.ModeReplay || !c.once(p, func() bool { return c.under(p.Cassette) }) {
+		return false
+	}
+	id := cell.id()
+	for n := range cell.trials {
+		id.N = n + 1
+		if c.files[path.Join(p.Cassette, id.Recording())] {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *changes) once(thing any, ask func() bool) bool {

@@ -96,9 +96,9 @@ func TestTrials(t *testing.T) {
 	model.Params = engine.Params{"temperature": json.RawMessage("0"), "top_p": json.RawMessage("1")}
 	m := matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{thinker("think"), command("run")}, model)
 	m.Axes, m.Trials, m.Seeds = []*engine.Axis{axis("t", "0.3")}, 3, []uint64{11, 12}
-	m.Limits = engine.Limits{WallClock: time.Minute, Turns: 9}
+	m.Limits = engine.Limits{WallClock: time.Minute, Turns: 9, Requests: 30}
 	m.Params = engine.Params{"temperature": json.RawMessage("0.5")}
-	m.Agents[0].Limits.Turns, m.Cases[0].Limits.Tokens = 5, 100
+	m.Agents[0].Limits.Turns, m.Agents[0].Limits.Requests, m.Cases[0].Limits.Tokens = 5, 40, 100
 	var seen []engine.TrialValues
 	bind := m.Agents[0].Bind
 	m.Agents[0].Bind = func(v engine.TrialValues) (engine.Invocation, error) { seen = append(seen, v); return bind(v) }
@@ -114,7 +114,7 @@ func TestTrials(t *testing.T) {
 	if first.Seed != 11 || p.Trials[1].Seed != 12 || third.Seed != third.ID.Seed(s.Seed) {
 		t.Errorf("seeds: got %d, %d, %d", first.Seed, p.Trials[1].Seed, third.Seed)
 	}
-	if diff := cmp.Diff(engine.Limits{WallClock: time.Minute, Turns: 5, Tokens: 100}, first.Limits); diff != "" {
+	if diff := cmp.Diff(engine.Limits{WallClock: time.Minute, Turns: 5, Tokens: 100, Requests: 30}, first.Limits); diff != "" {
 		t.Errorf("limits (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(engine.Params{"temperature": json.RawMessage("0.5"), "top_p": json.RawMessage("1")}, first.Params); diff != "" {
@@ -138,7 +138,7 @@ func TestTrials(t *testing.T) {
 		return engine.Limits{Tokens: int64(v.N)}, engine.Params{"temperature": v.Axes[0].Value.Value}, nil
 	}
 	p = newPlan(t, s, nil)
-	if l := p.Trials[1].Limits; l != (engine.Limits{WallClock: engine.DefaultWallClock, Tokens: 2, Turns: 5}) {
+	if l := p.Trials[1].Limits; l != (engine.Limits{WallClock: engine.DefaultWallClock, Tokens: 2, Turns: 5, Requests: 40}) {
 		t.Errorf("varied limits: got %+v", l)
 	}
 	if got := string(p.Trials[1].Params["temperature"]); got != "0.3" {

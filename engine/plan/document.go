@@ -113,10 +113,11 @@ type TrialOf struct {
 
 // LimitsOf are the limits of a trial; one that is absent does not bind it.
 type LimitsOf struct {
-	Seconds float64 `json:"wall_clock_seconds"`
-	Tokens  int64   `json:"tokens,omitempty"`
-	Cost    float64 `json:"cost_usd,omitempty"`
-	Turns   int64   `json:"turns,omitempty"`
+	Seconds  float64 `json:"wall_clock_seconds"`
+	Tokens   int64   `json:"tokens,omitempty"`
+	Cost     float64 `json:"cost_usd,omitempty"`
+	Turns    int64   `json:"turns,omitempty"`
+	Requests int64   `json:"requests,omitempty"`
 }
 
 // WorstOf is a Worst as it is saved. What is nil is not bounded, or not known.
@@ -227,7 +228,7 @@ func trialOf(t *engine.Trial) TrialOf {
 	}
 	return TrialOf{
 		ID: t.ID, Sign: words[t.Reuse.Sign], Work: work, Seed: t.Seed, Assets: t.Assets, Run: t.Run.Key.Sum, Check: t.Check.Key.Sum,
-		Limits:  LimitsOf{t.Limits.WallClock.Seconds(), t.Limits.Tokens, t.Limits.Cost, t.Limits.Turns},
+		Limits:  LimitsOf{t.Limits.WallClock.Seconds(), t.Limits.Tokens, t.Limits.Cost, t.Limits.Turns, t.Limits.Requests},
 		Changed: t.Reuse.Changed,
 	}
 }

@@ -317,7 +317,7 @@ func (t *TrialOf) check() error {
 		return given(false)
 	}
 	return given(t.ID.N > 0 && t.knownWords() && !t.Run.IsZero() && !t.Check.IsZero() &&
-		finite(l.Seconds, l.Cost) && l.Seconds > 0 && l.Tokens >= 0 && l.Turns >= 0)
+		finite(l.Seconds, l.Cost) && l.Seconds > 0 && l.Tokens >= 0 && l.Turns >= 0 && l.Requests >= 0)
 }
 
 func (t *TrialOf) knownWords() bool {

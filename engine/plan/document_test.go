@@ -36,7 +36,7 @@ type project struct {
 
 func newProject(t testing.TB) *project {
 	p := &project{world: newWorld(t), version: bench, files: fstest.MapFS{}}
-	for _, f := range []string{"cases/a/case.hcl", "cases/a/workspace/main.py", "cases/a/workspace/lib/x.py", "cases/a/check.py", "shared/h.py", "cases/a/solve.sh", "docker/Dockerfile", "cases/a/setup/setup", "cases/a/fixture/make", "agents/install.sh", "turns.json", "benchfiles/ci.hcl"} {
+	for _, f := range []string{"cases/a/case.hcl", "cases/a/workspace/main.py", "cases/a/workspace/lib/x.py", "cases/a/check.py", "shared/h.py", "cases/a/solve.sh", "docker/Dockerfile", "cases/a/setup/setup", "cases/a/fixture/make", "agents/install.sh", "turns.json", "tape/a@run+gpt#1.txt", "tape/a@run+gpt#2.txt", "tape/a@run+gpt#3.txt", "tape/a@run+gpt#4.txt", "benchfiles/ci.hcl"} {
 		p.files[f] = &fstest.MapFile{Data: []byte(f)}
 	}
 	p.matrix.Trials = 3
@@ -84,7 +84,7 @@ func (p *project) read(t testing.TB) {
 	for _, a := range p.c.Assets {
 		a.Fixture.Files = dir("cases/a/fixture")
 	}
-	p.box.Image.Build.Context, p.a.Layer.Context, p.provider.Script = dir("docker"), file("agents/install.sh"), file("turns.json")
+	p.box.Image.Build.Context, p.a.Layer.Context, p.provider.Script, p.provider.Recordings = dir("docker"), file("agents/install.sh"), file("turns.json"), dir("tape")
 	p.suite.Sources = nil
 	for _, name := range []string{"benchfiles/ci.hcl", "cases/a/case.hcl"} {
 		if f, ok := p.files[name]; ok {
@@ -168,7 +168,7 @@ func TestDocumentFiles(t *testing.T) {
 			t.Errorf("%s: the sum is not that of what is in it", f.Path)
 		}
 	}
-	want := []string{"agents/install.sh", "benchfiles/ci.hcl", "cases/a/case.hcl", "cases/a/check.py", "cases/a/fixture/make", "cases/a/setup/setup", "cases/a/solve.sh", "cases/a/workspace/lib/x.py", "cases/a/workspace/link", "cases/a/workspace/main.py", "docker/Dockerfile", "shared/h.py", "turns.json"}
+	want := []string{"agents/install.sh", "benchfiles/ci.hcl", "cases/a/case.hcl", "cases/a/check.py", "cases/a/fixture/make", "cases/a/setup/setup", "cases/a/solve.sh", "cases/a/workspace/lib/x.py", "cases/a/workspace/link", "cases/a/workspace/main.py", "docker/Dockerfile", "shared/h.py", "tape/a@run+gpt#1.txt", "tape/a@run+gpt#2.txt", "tape/a@run+gpt#3.txt", "turns.json"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -398,8 +398,13 @@ func TestStale(t *testing.T) {
 		{"the version alone", func(p *project) { p.version.Bench = "0.4.0" }, ""},
 		{"something that no file says", func(p *project) { p.suite.Seed++ }, "trial m/a@run+gpt#1 is other work than when the plan was made; run bench plan again"},
 		{"the checks", func(p *project) { p.c.Protect = nil }, "trial m/a@run+gpt#1 is other work than when the plan was made; run bench plan again"},
-		{"one trial less", func(p *project) { p.matrix.Trials = 2 }, "trial m/a@run+gpt#3 was in the plan when it was made, and is gone; run bench plan again"},
-		{"one trial more", func(p *project) { p.matrix.Trials = 4 }, "trial m/a@run+gpt#4 was not in the plan when it was made; run bench plan again"},
+		{"trials that are gone", func(p *project) { renamed(p.matrix, "n") }, "trial m/a@run+gpt#1 was in the plan when it was made, and is gone; run bench plan again"},
+		{"more trials", func(p *project) {
+			more := *p.matrix
+			p.suite.Matrices = append(p.suite.Matrices, renamed(&more, "n"))
+		}, "trial n/a@run+gpt#1 was not in the plan when it was made; run bench plan again"},
+		{"a recording", func(p *project) { p.files["tape/a@run+gpt#3.txt"].Data = []byte("x") }, "tape/a@run+gpt#3.txt has changed since the plan was made; run bench plan again"},
+		{"a recording of another trial", func(p *project) { p.files["tape/a@run+gpt#4.txt"].Data = []byte("x") }, ""},
 		{"a verdict that is gone", func(p *project) { p.history.stored = p.history.stored[1:] }, "trial m/a@run+gpt#1 was to use a stored result, which is gone; run bench plan again"},
 		{"work to be graded that is gone", func(p *project) { p.history.stored = p.history.stored[:1] }, "trial m/a@run+gpt#2 was to use a stored result, which is gone; run bench plan again"},
 		{"verdicts that came since", func(p *project) {

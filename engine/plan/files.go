@@ -32,6 +32,10 @@ func filesOf(p *engine.Plan) []engine.Source {
 		if t.Model != nil && first(t.Model) {
 			f.addTree(t.Model.Provider.Script)
 		}
+		if replays(t) {
+			r := recordingOf(t)
+			f[digest.PathOf(t.Model.Provider.Recordings, *r)] = r.Sum
+		}
 	}
 	out := make([]engine.Source, 0, len(f))
 	for _, name := range slices.Sorted(maps.Keys(f)) {

@@ -30,7 +30,7 @@ const none = "none"
 // layers that are the same for all runs, whether there is something to share or
 // not:
 //
-//	case ── agent ── model ── limits, params ── command, env ── seed, trial
+//	case ── agent ── model ── limits, params ── command, env ── seed, trial, recording
 type keys struct {
 	images *images
 	driver engine.Driver
@@ -63,10 +63,13 @@ func newKeys(i *images, a *assets, d engine.Driver) *keys {
 
 // run: everything that the agent can see or feel.
 func (k *keys) run(t *engine.Trial) engine.Key {
-	return digest.Over(k.invocationKey(t, k.boundsKey(t, k.modelKey(t)))).Grow(2).
+	b := digest.Over(k.invocationKey(t, k.boundsKey(t, k.modelKey(t)))).Grow(2).
 		Add("seed", strconv.FormatUint(t.Seed, 10)).
-		Add("trial", strconv.Itoa(t.ID.N)).
-		Key()
+		Add("trial", strconv.Itoa(t.ID.N))
+	if replays(t) {
+		b.Grow(1).AddSum("provider.cassette", recordingOf(t).Sum)
+	}
+	return b.Key()
 }
 
 func (k *keys) invocationKey(t *engine.Trial, base *engine.Key) *engine.Key {
@@ -99,11 +102,14 @@ func (k *keys) boundsKey(t *engine.Trial, base *engine.Key) *engine.Key {
 	if l := k.bounds; l.key != nil && l.key.Base == base && l.trial.Limits == t.Limits && sameParams(l.trial.Params, t.Params) {
 		return l.key
 	}
-	b := digest.Over(base).Grow(4+len(t.Params)).
+	b := digest.Over(base).Grow(5+len(t.Params)).
 		Add("limits.wall_clock", t.Limits.WallClock.String()).
 		Add("limits.tokens", wholeOrNone(t.Limits.Tokens)).
 		Add("limits.cost", numberOrNone(t.Limits.Cost)).
 		Add("limits.turns", wholeOrNone(t.Limits.Turns))
+	if t.Limits.Requests > 0 {
+		b.Add("limits.requests", wholeOrNone(t.Limits.Requests))
+	}
 	for name, value := range t.Params {
 		b.Add("model.params."+name, string(value))
 	}
@@ -135,7 +141,10 @@ func (k *keys) modelKey(t *engine.Trial) *engine.Key {
 	}
 	model := digest.Over(new(agent.Key()))
 	if t.Model != nil {
-		model.Add("agent.api", string(t.Agent.API))
+		model.Add("agent.api", string(t.Agent.API)).Add("agent.other_models", string(t.Agent.OtherModels))
+		for alias, id := range t.Agent.Aliases {
+			model.Add("agent.aliases."+alias, id)
+		}
 		addModel(model, t.Model)
 	}
 	key := model.Key()
@@ -144,7 +153,7 @@ func (k *keys) modelKey(t *engine.Trial) *engine.Key {
 }
 
 // addModel: what is asked, and where. Secrets are never part of a key, and a
-// price changes no answer.
+// price changes no answer. Of a cassette every trial has a file of its own.
 func addModel(b *digest.KeyBuilder, m *engine.Model) {
 	p := m.Provider
 	b.Add("model.id", m.ID).
@@ -153,9 +162,6 @@ func addModel(b *digest.KeyBuilder, m *engine.Model) {
 		Add("provider.mode", string(p.Mode)).
 		Add("provider.base_url", p.BaseURL).
 		AddTree("provider.script", p.Script)
-	if p.Mode == engine.ModeReplay {
-		b.Add("provider.cassette", p.Cassette)
-	}
 	for name, h := range p.Headers {
 		if h.Secret != nil {
 			b.Add("provider.headers."+name, "secret."+h.Secret.Name)

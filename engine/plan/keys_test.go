@@ -2,6 +2,7 @@ package plan_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -42,6 +43,17 @@ func tree(t testing.TB, files ...string) *engine.Tree {
 	return out
 }
 
+// tape is a cassette with what the trials of a world have recorded, the first one
+// of them the given text.
+func tape(t testing.TB, text string) *engine.Tree {
+	t.Helper()
+	files := []string{"a@a2+m2#1.txt=" + text, "a@run+gpt#1.txt=" + text, "a@run+other#1.txt=" + text}
+	for n := range 7 {
+		files = append(files, fmt.Sprintf("a@run+gpt#%d.txt", n+2), fmt.Sprintf("a@run+other#%d.txt", n+2))
+	}
+	return tree(t, files...)
+}
+
 func newWorld(t testing.TB) *world {
 	w := &world{inv: &engine.Invocation{Command: []string{"run"}, Env: map[string]string{"LEVEL": "1", "TOKEN": "hush"}, Sensitive: []string{"TOKEN"}}}
 	w.box = &engine.Sandbox{
@@ -60,17 +72,17 @@ func newWorld(t testing.TB) *world {
 	}
 	w.c.Checks[0].Script.Files, w.c.Checks[0].Env = tree(t, "c"), map[string]string{"C": "1"}
 	w.a = &engine.Agent{
-		Name: "run", NeedsModel: true, API: engine.APIOpenAI, Install: true,
+		Name: "run", NeedsModel: true, API: engine.APIOpenAI, Install: true, Aliases: map[string]string{"small": "gpt-5-nano"}, OtherModels: engine.OtherModelsRewrite,
 		Layer: &engine.Build{Context: tree(t, "install.sh"), Dockerfile: "install.sh", Args: map[string]string{"V": "1"}, Target: "stage"},
 		Bind:  func(engine.TrialValues) (engine.Invocation, error) { return *w.inv, nil },
 	}
 	w.provider = &engine.Provider{
-		Name: "up", API: engine.APIOpenAI, Mode: engine.ModeReplay, BaseURL: "https://up.example", Cassette: "tape", Script: tree(t, "turns"),
+		Name: "up", API: engine.APIOpenAI, Mode: engine.ModeReplay, BaseURL: "https://up.example", Cassette: "tape", Recordings: tape(t, "a"), Script: tree(t, "turns"),
 		APIKey: &engine.Secret{Name: "key"}, Headers: map[string]engine.HeaderValue{"X-A": {Text: "a"}, "X-B": {Secret: &engine.Secret{Name: "b"}}},
 	}
 	w.model = &engine.Model{Name: "gpt", Provider: w.provider, ID: "gpt-5", Params: engine.Params{"temperature": json.RawMessage("0")}, Price: &engine.Price{}}
 	w.matrix = matrixOf("m", []*engine.Case{w.c}, []*engine.Agent{w.a}, w.model)
-	w.matrix.Limits = engine.Limits{WallClock: time.Minute, Tokens: 100, Cost: 0.5, Turns: 10}
+	w.matrix.Limits = engine.Limits{WallClock: time.Minute, Tokens: 100, Cost: 0.5, Turns: 10, Requests: 30}
 	w.suite = suiteOf(w.matrix)
 	return w
 }
@@ -152,7 +164,7 @@ func TestKeys(t *testing.T) {
 		{"memory", func(w *world) { w.box.Memory++ }, "sandbox.memory", ""},
 		{"pids", func(w *world) { w.box.PIDs++ }, "sandbox.pids", ""},
 		{"gpus", func(w *world) { w.box.GPUs++ }, "sandbox.gpus", ""},
-		{"network", func(w *world) { w.box.Network = engine.NetworkNone }, "sandbox.network", ""},
+		{"network", func(w *world) { w.box.Network = engine.NetworkOpen }, "sandbox.network", ""},
 		{"allow_hosts", func(w *world) { w.box.Allow = append(w.box.Allow, "x") }, "sandbox.allow_hosts", ""},
 		{"env of the sandbox", func(w *world) { w.box.Env["A"] = "2" }, "sandbox.env.A", ""},
 		{"user", func(w *world) { w.box.User.GID++ }, "sandbox.user", ""},
@@ -179,6 +191,9 @@ func TestKeys(t *testing.T) {
 		{"another env of the agent", func(w *world) { w.inv.Env["X"] = "" }, "agent.env.X", ""},
 		{"builtin", func(w *world) { w.a.Builtin, w.a.Bind = engine.BuiltinReact, nil }, "agent.builtin agent.command agent.env.LEVEL agent.env.TOKEN", ""},
 		{"api of the agent", func(w *world) { w.a.API, w.provider.API = engine.APIGoogle, engine.APIGoogle }, "agent.api model.api", ""},
+		{"alias", func(w *world) { w.a.Aliases["small"] = "x" }, "agent.aliases.small", ""},
+		{"another alias", func(w *world) { w.a.Aliases["large"] = "x" }, "agent.aliases.large", ""},
+		{"other models", func(w *world) { w.a.OtherModels = engine.OtherModelsDeny }, "agent.other_models", ""},
 
 		{"model", func(w *world) { w.model.ID = "x" }, "model.id", ""},
 		{"params of the model", func(w *world) { w.model.Params["temperature"] = json.RawMessage("0.2") }, "model.params.temperature", ""},
@@ -190,7 +205,11 @@ func TestKeys(t *testing.T) {
 		}, "model.params.temperature", ""},
 		{"provider", func(w *world) { w.provider.Name = "x" }, "model.provider", ""},
 		{"mode", func(w *world) { w.provider.Mode = engine.ModeLive }, "provider.cassette provider.mode", ""},
-		{"cassette", func(w *world) { w.provider.Cassette = "x" }, "provider.cassette", ""},
+		{"where the cassette lies", func(w *world) { w.provider.Cassette = "x" }, "", ""},
+		{"recording", func(w *world) { w.provider.Recordings = tape(t, "b") }, "provider.cassette", ""},
+		{"recordings of others", func(w *world) {
+			w.provider.Recordings = tree(t, "a@run+gpt#1.txt=a", "a@run+gpt#2.txt=other", "a@a2+m2#1.txt")
+		}, "", ""},
 		{"base_url", func(w *world) { w.provider.BaseURL = "x" }, "provider.base_url", ""},
 		{"script", func(w *world) { w.provider.Script = tree(t, "turns=other") }, "provider.script", ""},
 		{"header", func(w *world) { w.provider.Headers["X-A"] = engine.HeaderValue{Text: "b"} }, "provider.headers.X-A", ""},
@@ -201,6 +220,9 @@ func TestKeys(t *testing.T) {
 		{"tokens", func(w *world) { w.a.Limits.Tokens = 1 }, "limits.tokens", ""},
 		{"cost", func(w *world) { w.c.Limits.Cost = 0.1 }, "limits.cost", ""},
 		{"turns", func(w *world) { w.matrix.Limits.Turns = 0 }, "limits.turns", ""},
+		{"requests", func(w *world) { w.matrix.Limits.Requests = 20 }, "limits.requests", ""},
+		{"other requests", func(w *world) { w.c.Limits.Requests = 5 }, "limits.requests", ""},
+		{"no bound on requests", func(w *world) { w.matrix.Limits.Requests = 0 }, "limits.requests", ""},
 		{"seed", func(w *world) { w.suite.Seed++ }, "seed", ""},
 		{"seeds", func(w *world) { w.matrix.Seeds = []uint64{1} }, "seed", ""},
 
@@ -411,11 +433,11 @@ func TestFieldsAreDecided(t *testing.T) {
 		{reflect.TypeFor[engine.Service](), "Name Image Env Command Memory Ready Timeout", "Pos"},
 		{reflect.TypeFor[engine.Image](), "Ref Pin Build", ""},
 		{reflect.TypeFor[engine.Build](), "Context Dockerfile Args Target", ""},
-		{reflect.TypeFor[engine.Agent](), "Builtin Answer API Layer Install Limits Bind", "Name NeedsModel Version Artifacts Pos"},
+		{reflect.TypeFor[engine.Agent](), "Builtin Answer API Aliases OtherModels Layer Install Limits Bind", "Name NeedsModel Version Artifacts Pos"},
 		{reflect.TypeFor[engine.Invocation](), "Command Env", "Sensitive"},
 		{reflect.TypeFor[engine.Model](), "Provider ID Params", "Name Price Tags Pos"},
-		{reflect.TypeFor[engine.Provider](), "Name API Mode BaseURL Cassette Script Headers", "APIKey Parallel Rate Predeclared Pos"},
-		{reflect.TypeFor[engine.Limits](), "WallClock Tokens Cost Turns", ""},
+		{reflect.TypeFor[engine.Provider](), "Name API Mode BaseURL Recordings Script Headers", "Cassette APIKey Parallel Rate Predeclared Pos"},
+		{reflect.TypeFor[engine.Limits](), "WallClock Tokens Cost Turns Requests", ""},
 	} {
 		var got []string
 		for i := range tt.of.NumField() {

@@ -23,6 +23,7 @@ package plan
 //	select.go    which of their trials are wanted (changed.go: by files; along.go:
 //	             for the sake of others)
 //	trials.go    the trials, with what their agents are given
+//	recording.go what they replay, where a cassette answers for a model
 //	steps.go     the graph (keys.go, images.go, assets.go), and what is reused (reuse.go)
 //	reserve.go   what each may spend, where there are budgets
 //	forecast.go  what earlier trials say of it
@@ -79,6 +80,7 @@ func New(suite *engine.Suite, history History, o Options) (*engine.Plan, engine.
 	b.checkDriver(wanted)
 	b.checkAssets(wanted)
 	b.makeTrials(wanted)
+	b.checkRecordings()
 	b.checkPrices(cells)
 	if b.diags.HasErrors() {
 		return nil, b.diags.Sorted()

@@ -7,32 +7,40 @@ import (
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/gateway/prices"
+	"github.com/ml-dev-bench/bench/engine/gateway/translate"
 )
 
 // checkPairs reports cells that can never be tried, each pair once: cases
-// without a solution for an agent that runs it, and agents that cannot be given
-// their model.
+// without a solution for an agent that runs it, and agents that cannot ask their
+// model.
 func (b *builder) checkPairs(cells []*cell) {
 	type pair struct {
 		m *engine.Matrix
 		subject
+		box *engine.Sandbox
 	}
 	told := map[pair]bool{}
-	first := func(m *engine.Matrix, s subject) bool {
-		p := pair{m, s}
+	first := func(p pair) bool {
 		before := told[p]
 		told[p] = true
 		return !before
 	}
 	for _, c := range cells {
-		if c.a.Builtin == engine.BuiltinOracle && c.c.Solution == nil && c.a.Answer == nil && first(c.m, subject{c: c.c, a: c.a}) {
+		if c.a.Builtin == engine.BuiltinOracle && c.c.Solution == nil && c.a.Answer == nil && first(pair{m: c.m, subject: subject{c: c.c, a: c.a}}) {
 			b.report(engine.SeverityError, "V22", c.m.Pos, fmt.Sprintf("case %q has no solution", c.c.Name),
 				"Agent %q runs the solution of a case, and this one has none. Add a solution block to it, or exclude it from matrix %q.", c.a.Name, c.m.Name)
 		}
-		if c.model != nil && !c.a.CanAsk(c.model.Provider) && first(c.m, subject{a: c.a, model: c.model}) {
+		if c.model == nil || c.a.Builtin != engine.BuiltinNone { // nobody asks, or bench itself
+			continue
+		}
+		if box := c.c.Sandbox; box.Network == engine.NetworkNone && first(pair{m: c.m, subject: subject{a: c.a}, box: box}) {
+			b.report(engine.SeverityError, "V12", c.m.Pos, fmt.Sprintf("agent %q cannot reach its model in sandbox %q", c.a.Name, box.Name),
+				"The agent asks from inside of the sandbox, and that has network = \"none\". Write network = \"gateway\" there, by which it reaches its model and nothing else, or exclude the two together from matrix %q.", c.m.Name)
+		}
+		if err := translate.Can(string(c.a.API), string(c.model.Provider.API)); err != nil && first(pair{m: c.m, subject: subject{a: c.a, model: c.model}}) {
 			b.report(engine.SeverityError, "V12", c.m.Pos, fmt.Sprintf("agent %q cannot be given model %q", c.a.Name, c.model.Name),
-				"The agent speaks the API of %s, and provider %q of the model serves that of %s. Exclude the two together from matrix %q, or choose another agent or model.",
-				c.a.API, c.model.Provider.Name, c.model.Provider.API, c.m.Name)
+				"The agent speaks the API of %s, provider %q of the model serves that of %s, and bench cannot translate (%v). Exclude the two together from matrix %q, or choose another agent or model.",
+				c.a.API, c.model.Provider.Name, c.model.Provider.API, err, c.m.Name)
 		}
 	}
 }

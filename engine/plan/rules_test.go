@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/gateway/translate"
 	"github.com/ml-dev-bench/bench/engine/plan"
 )
 
@@ -20,8 +21,11 @@ func said(d engine.Diagnostic) string {
 
 func TestRules(t *testing.T) {
 	noop, oracle, think := builtin("noop", engine.BuiltinNoop), builtin("oracle", engine.BuiltinOracle), thinker("think")
-	claude := thinker("claude")
-	claude.API = engine.APIAnthropic
+	react, claude, morse := builtin("react", engine.BuiltinReact), thinker("claude"), thinker("morse")
+	react.NeedsModel, claude.API, morse.API = true, engine.APIAnthropic, "morse"
+	sealed, sealed2 := newCase("sealed"), newCase("sealed2")
+	sealed.Sandbox = &engine.Sandbox{Name: "sealed", Image: engine.Image{Ref: "debian"}, Network: engine.NetworkNone}
+	sealed2.Sandbox = sealed.Sandbox
 	cheap, dear, free := newModel("cheap"), newModel("dear"), newModel("free")
 	dear.Price, free.Price = nil, nil
 	listed, named := newModel("listed"), newModel("named")
@@ -56,12 +60,14 @@ func TestRules(t *testing.T) {
 			m.Exclude = []*engine.Exclude{{Cases: []*engine.Case{unsolved}}}
 		})), nil},
 
-		{"V12: once for each pair", suiteOf(line(1, matrixOf("m", []*engine.Case{newCase("a"), newCase("b")}, []*engine.Agent{claude, think}, cheap))),
-			[]string{`error V12: agent "claude" cannot be given model "cheap". The agent speaks the API of anthropic, and provider "up" of the model serves that of openai. Exclude the two together from matrix "m", or choose another agent or model.`}},
-		{"V12: in each matrix", suiteOf(line(1, matrixOf("m", one, []*engine.Agent{claude}, cheap)), line(2, matrixOf("n", one, []*engine.Agent{claude}, cheap))),
+		{"V12: no network, once for each sandbox", suiteOf(line(1, matrixOf("m", []*engine.Case{sealed, sealed2, newCase("a")}, []*engine.Agent{think, react, noop, command("run")}, cheap, dear))),
+			[]string{`error V12: agent "think" cannot reach its model in sandbox "sealed". The agent asks from inside of the sandbox, and that has network = "none". Write network = "gateway" there, by which it reaches its model and nothing else, or exclude the two together from matrix "m".`}},
+		{"V12: an API that nobody translates, once for each pair", suiteOf(line(1, matrixOf("m", []*engine.Case{newCase("a"), newCase("b")}, []*engine.Agent{morse, claude, think}, cheap))),
+			[]string{`error V12: agent "morse" cannot be given model "cheap". The agent speaks the API of morse, provider "up" of the model serves that of openai, and bench cannot translate (morse: `}},
+		{"V12: in each matrix", suiteOf(line(1, matrixOf("m", one, []*engine.Agent{morse}, cheap)), line(2, matrixOf("n", one, []*engine.Agent{morse}, cheap))),
 			[]string{`matrix "m"`, `matrix "n"`}},
-		{"V12 is not about pairs that are excluded", suiteOf(with(matrixOf("m", one, []*engine.Agent{claude, think}, cheap), func(m *engine.Matrix) {
-			m.Exclude = []*engine.Exclude{{Agent: claude, Model: cheap}}
+		{"V12 is not about pairs that are excluded", suiteOf(with(matrixOf("m", one, []*engine.Agent{morse, think}, cheap), func(m *engine.Matrix) {
+			m.Exclude = []*engine.Exclude{{Agent: morse, Model: cheap}}
 		})), nil},
 
 		{"V15: limit of the matrix", suiteOf(with(matrixOf("m", one, []*engine.Agent{think}, free, cheap, dear), func(m *engine.Matrix) { m.Limits.Cost = 1 })),
@@ -103,11 +109,23 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// Whatever an agent speaks, it can be given any model: what the language lets
+// people write never breaks V12 for its API.
+func TestAllAPIsAreTranslated(t *testing.T) {
+	for _, from := range engine.AgentAPIs {
+		for _, to := range engine.APIs {
+			if err := translate.Can(string(from), string(to)); err != nil {
+				t.Errorf("agents of %s and models of %s: %v; say so in the language reference", from, to, err)
+			}
+		}
+	}
+}
+
 // What is wrong with a suite is wrong with all of it, whatever is selected.
 func TestRulesIgnoreTheSelection(t *testing.T) {
-	claude := thinker("claude")
-	claude.API = engine.APIAnthropic
-	s := suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{claude, command("run")}, newModel("gpt")))
+	morse := thinker("morse")
+	morse.API = "morse"
+	s := suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{morse, command("run")}, newModel("gpt")))
 	_, diags := plan.New(s, nil, plan.Options{Select: plan.Selection{Agents: []string{"run"}}})
 	if diff := cmp.Diff([]string{"error V12"}, rules(diags)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -166,7 +166,8 @@ func TestChanged(t *testing.T) {
 	plain.Pos = at("agents/plain.hcl")
 	model := newModel("gpt")
 	model.Pos = at("models.hcl")
-	model.Provider = &engine.Provider{Name: "p", API: engine.APIOpenAI, Script: tree("turns.json"), Pos: at("providers.hcl")}
+	model.Provider = &engine.Provider{Name: "p", API: engine.APIOpenAI, Mode: engine.ModeReplay, Cassette: "tape", Script: tree("turns.json"), Pos: at("providers.hcl")}
+	model.Provider.Recordings = &engine.Tree{Path: "tape", Entries: []engine.TreeEntry{{Path: "files@layered+gpt#1.txt"}, {Path: "inline@layered+gpt#1.txt"}}}
 	one := matrixOf("one", []*engine.Case{files, inline}, []*engine.Agent{layered, plain}, model)
 	two := matrixOf("two", []*engine.Case{inline}, []*engine.Agent{plain})
 	one.Pos, two.Pos = at("one.hcl"), at("two.hcl")
@@ -178,38 +179,41 @@ func TestChanged(t *testing.T) {
 	const agentLayered, agentPlain = "one/files@layered+gpt#1 one/inline@layered+gpt#1", "one/files@plain#1 one/inline@plain#1 two/inline@plain#1"
 	const all = "one/files@layered+gpt#1 one/files@plain#1 one/inline@layered+gpt#1 one/inline@plain#1 two/inline@plain#1"
 	for file, want := range map[string]string{
-		"cases/files/prompt.md":  caseFiles,
-		"cases/files/case.hcl":   caseFiles,
-		"cases/boxes.hcl":        caseFiles,
-		"cases/more.hcl":         caseFiles,
-		"texts/files.md":         caseFiles,
-		"shared/workspace/x/y":   caseFiles,
-		"shared/workspace":       caseFiles,
-		"shared/setup.sh":        caseFiles,
-		"shared/a/1":             caseFiles,
-		"shared/b/1":             caseFiles,
-		"shared/check/gone.py":   caseFiles,
-		"docker/Dockerfile":      caseFiles,
-		"docker-db/Dockerfile":   caseFiles,
-		"shared.hcl":             caseInline,
-		"texts/inline.md":        caseInline,
-		"agents/layered.hcl":     agentLayered,
-		"agents/install.sh":      agentLayered,
-		"models.hcl":             agentLayered,
-		"providers.hcl":          agentLayered,
-		"turns.json":             agentLayered,
-		"agents/plain.hcl":       agentPlain,
-		"texts/plain.md":         agentPlain,
-		"two.hcl":                "two/inline@plain#1",
-		"texts/two.md":           "two/inline@plain#1",
-		"lists/a/gone.csv":       "two/inline@plain#1",
-		"lists/a/gone.txt":       "",
-		"suite.hcl":              all,
-		"bench.lock.hcl":         all,
-		"README.md":              "",
-		"shared/workspace2/x":    "",
-		"cases/files2/prompt.md": "",
-		"shared/c":               "",
+		"cases/files/prompt.md":         caseFiles,
+		"cases/files/case.hcl":          caseFiles,
+		"cases/boxes.hcl":               caseFiles,
+		"cases/more.hcl":                caseFiles,
+		"texts/files.md":                caseFiles,
+		"shared/workspace/x/y":          caseFiles,
+		"shared/workspace":              caseFiles,
+		"shared/setup.sh":               caseFiles,
+		"shared/a/1":                    caseFiles,
+		"shared/b/1":                    caseFiles,
+		"shared/check/gone.py":          caseFiles,
+		"docker/Dockerfile":             caseFiles,
+		"docker-db/Dockerfile":          caseFiles,
+		"shared.hcl":                    caseInline,
+		"texts/inline.md":               caseInline,
+		"agents/layered.hcl":            agentLayered,
+		"agents/install.sh":             agentLayered,
+		"models.hcl":                    agentLayered,
+		"providers.hcl":                 agentLayered,
+		"turns.json":                    agentLayered,
+		"tape/files@layered+gpt#1.txt":  "one/files@layered+gpt#1",
+		"tape/inline@layered+gpt#1.txt": "one/inline@layered+gpt#1",
+		"tape/inline@layered+gpt#2.txt": "",
+		"agents/plain.hcl":              agentPlain,
+		"texts/plain.md":                agentPlain,
+		"two.hcl":                       "two/inline@plain#1",
+		"texts/two.md":                  "two/inline@plain#1",
+		"lists/a/gone.csv":              "two/inline@plain#1",
+		"lists/a/gone.txt":              "",
+		"suite.hcl":                     all,
+		"bench.lock.hcl":                all,
+		"README.md":                     "",
+		"shared/workspace2/x":           "",
+		"cases/files2/prompt.md":        "",
+		"shared/c":                      "",
 	} {
 		p := newPlan(t, s, nil, plan.Options{Select: plan.Selection{Changed: []string{"other", file}}, AllowEmpty: true})
 		if got := strings.Join(ids(p), " "); got != want {

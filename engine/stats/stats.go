@@ -29,6 +29,9 @@ type Trial struct {
 	Score    *float64 // 0 to 1
 	Seconds  *float64 // of the agent at work
 	Cost     *float64 // USD
+	Tokens   *Tokens  // of its models
+	Requests *int64   // to them
+	Turns    *int64   // of these
 	Metrics  map[string]Metric
 }
 
@@ -70,9 +73,9 @@ type Interval struct {
 
 // Tokens counts what went to models and came back.
 type Tokens struct {
-	Input  int64 `json:"input"`
+	Input  int64 `json:"input"` // all of it
 	Output int64 `json:"output"`
-	Cached int64 `json:"cached"`
+	Cached int64 `json:"cached"` // of the input: what came from a cache, as far as providers tell
 	Total  int64 `json:"total"`
 }
 
@@ -174,9 +177,46 @@ func group(trials []Trial) Group {
 		slices.Sort(seconds)
 		g.Duration = Duration{new(quantile(seconds, 0.5)), new(quantile(seconds, 0.95)), new(sum(seconds))}
 	}
+	g.Tokens = tokens(trials)
+	g.Requests = counted(trials, func(t Trial) *int64 { return t.Requests })
+	g.Turns = counted(trials, func(t Trial) *int64 { return t.Turns })
 	g.PassAt, g.PassAll = passes(trials)
 	g.Metrics = metrics(trials)
 	return g
+}
+
+// counted adds up what is known of every trial; nil if it is not, or if there is none.
+func counted(trials []Trial, of func(Trial) *int64) *int64 {
+	total := int64(0)
+	for _, t := range trials {
+		n := of(t)
+		if n == nil {
+			return nil
+		}
+		total += *n
+	}
+	if len(trials) == 0 {
+		return nil
+	}
+	return &total
+}
+
+// tokens adds up tokens by the rule of counted.
+func tokens(trials []Trial) *Tokens {
+	var out Tokens
+	for _, t := range trials {
+		if t.Tokens == nil {
+			return nil
+		}
+		out.Input += t.Tokens.Input
+		out.Output += t.Tokens.Output
+		out.Cached += t.Tokens.Cached
+		out.Total += t.Tokens.Total
+	}
+	if len(trials) == 0 {
+		return nil
+	}
+	return &out
 }
 
 func (t Trial) verdict() bool { return t.Status == "passed" || t.Status == "failed" }

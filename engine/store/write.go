@@ -16,6 +16,7 @@ const (
 	LogFile       = "agent.log"
 	SetupLogFile  = "setup.log"
 	EgressLogFile = "egress.log"
+	CallsFile     = "calls.ndjson"
 	SnapshotFile  = "workspace.tar.gz"
 )
 

@@ -128,6 +128,7 @@ type trial struct {
 	Took     *float64      `json:"took_seconds,omitempty"`
 	Cost     *float64      `json:"cost_usd,omitempty"`
 	Tokens   *int64        `json:"tokens,omitempty"`
+	Models   *modelUse     `json:"model_use,omitempty"`
 	Exit     *int          `json:"exit,omitempty"`
 	Usage    *usage        `json:"usage,omitempty"`
 	Checks   []check       `json:"checks"`
@@ -142,6 +143,21 @@ type trial struct {
 
 	Version *engine.Version `json:"version,omitempty"`
 	Origin  *engine.Origin  `json:"origin,omitempty"`
+}
+
+// modelUse is what the trial asked of its model, as the gateway counted it. What is
+// not known is left out.
+type modelUse struct {
+	Requests   int64    `json:"requests"`
+	Turns      int64    `json:"turns"`
+	Refused    int64    `json:"refused"`
+	Input      *int64   `json:"input_tokens,omitempty"`
+	CacheRead  *int64   `json:"cache_read_tokens,omitempty"`
+	CacheWrite *int64   `json:"cache_write_tokens,omitempty"`
+	Output     *int64   `json:"output_tokens,omitempty"`
+	Reasoning  *int64   `json:"reasoning_tokens,omitempty"`
+	Served     []string `json:"served_models"`
+	Waited     float64  `json:"waited_seconds"`
 }
 
 type try struct {

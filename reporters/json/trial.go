@@ -49,6 +49,7 @@ func (t *trial) attempt(of *engine.Trial, a *engine.Attempt) {
 	}
 	t.Attempt, t.Exit, t.Image = a.N, a.Exit, a.Image
 	t.Cost, t.Tokens = reporters.TryCost(of, a.Cost), reporters.TryTokens(of, a.Tokens)
+	t.Models = modelUseOf(a.Models)
 	t.Began, t.Ended, t.Usage, t.Left = moment(a.Began), moment(a.Ended), usageOf(a.Usage), list(a.Left)
 	t.Origin = originOf(a.Origin)
 	for _, s := range a.Services {
@@ -59,6 +60,16 @@ func (t *trial) attempt(of *engine.Trial, a *engine.Attempt) {
 	}
 	if !a.Key.Sum.IsZero() {
 		t.RunKey = a.Key.Sum
+	}
+}
+
+func modelUseOf(m *engine.ModelUse) *modelUse {
+	if m == nil {
+		return nil
+	}
+	return &modelUse{
+		Requests: m.Requests, Turns: m.Turns, Refused: m.Refused, Input: m.Input, CacheRead: m.CacheRead, CacheWrite: m.CacheWrite,
+		Output: m.Output, Reasoning: m.Reasoning, Served: list(m.Served), Waited: m.Waited.Seconds(),
 	}
 }
 

@@ -66,6 +66,7 @@ func again(r *engine.Result, reason engine.Reason, took time.Duration, cost *flo
 func paid(r *engine.Result, usd float64, tokens int64) *engine.Result {
 	a := r.Attempt
 	a.Cost, a.Tokens = &usd, &tokens
+	a.Models = &engine.ModelUse{Requests: 7, Turns: 5, Refused: 1, Input: new(tokens - 10), Output: new(int64(10)), Served: []string{"gpt-5.1-2026"}, Waited: 1500 * time.Millisecond}
 	a.Ended = a.Began.Add(a.Took)
 	a.Origin = engine.Origin{Host: "ci-7", OS: "linux/amd64", Engine: "docker 20.10.24", Commit: "89abcdef01234567", Dirty: new(false), Agent: "react 2.1"}
 	return r

@@ -61,10 +61,8 @@
 package cassette
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"net/http"
-	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -77,6 +75,15 @@ type Options struct {
 	// Mask takes secrets out of a text, in whatever form they are there. It must
 	// leave JSON valid. With nil there are no secrets.
 	Mask func([]byte) []byte
+
+	// Name is what errors call the cassette; with "" it is its directory.
+	Name string
+}
+
+// named gives a name to a cassette that has none.
+func (o Options) named(dir string) Options {
+	o.Name = cmp.Or(o.Name, dir)
+	return o
 }
 
 func (o Options) mask(b []byte) []byte {
@@ -111,16 +118,9 @@ const maxBody = 64 << 20
 // keyOf names a trial without its matrix.
 func keyOf(id engine.TrialID) string { return id.Work() + "#" + strconv.Itoa(id.N) }
 
-// fileOf is where the recording of a trial lies. Names that are too long for a
-// file system are cut, and told apart by a sum.
-func fileOf(dir, key string) string {
-	const longest = 200
-	folder, name := path.Split(key)
-	if len(name) > longest {
-		sum := sha256.Sum256([]byte(key))
-		name = name[:longest] + "-" + hex.EncodeToString(sum[:4])
-	}
-	return filepath.Join(dir, filepath.FromSlash(folder), name+".txt")
+// fileOf is where the recording of a trial lies.
+func fileOf(dir string, id engine.TrialID) string {
+	return filepath.Join(dir, filepath.FromSlash(id.Recording()))
 }
 
 // part is the extension of a recording that is not finished.

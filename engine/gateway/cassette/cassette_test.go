@@ -88,7 +88,7 @@ func play(t testing.TB, dir string, o Options, id engine.TrialID) *Playback {
 
 func file(t testing.TB, dir string) []byte {
 	t.Helper()
-	text, err := os.ReadFile(fileOf(dir, keyOf(trial)))
+	text, err := os.ReadFile(fileOf(dir, trial))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,8 +388,7 @@ func TestMiss(t *testing.T) {
 	}
 	dir := t.TempDir()
 	record(t, dir, [2]string{strings.Replace(asked, "2 failed", "1 failed in all 4 files", 1), "{}"})
-	p := play(t, dir, Options{}, trial)
-	p.player.dir = "cassettes/smoke"
+	p := play(t, dir, Options{Name: "cassettes/smoke"}, trial)
 	_, err := p.RoundTrip(httptest.NewRequest("POST", "/v1/messages?beta=true", strings.NewReader(asked)))
 	golden(t, "miss.txt", []byte(err.Error()+"\n"))
 }
@@ -421,7 +420,7 @@ func TestEarlierRecordingStays(t *testing.T) {
 		"crash":     func(*testing.T, string, *Tape) {},
 		"discarded": func(t *testing.T, _ string, tape *Tape) { mustDo(t, tape.Discard()) },
 		"broken": func(t *testing.T, dir string, tape *Tape) {
-			mustDo(t, os.Remove(fileOf(dir, keyOf(trial))+part))
+			mustDo(t, os.Remove(fileOf(dir, trial)+part))
 			if tape.Begin(call1("3")).End(answered("{}")) == nil || tape.Close() == nil {
 				t.Error("a call was lost, and nobody said so")
 			}
@@ -432,7 +431,7 @@ func TestEarlierRecordingStays(t *testing.T) {
 			}
 		},
 		"torn": func(t *testing.T, dir string, tape *Tape) {
-			mustDo(t, os.Truncate(fileOf(dir, keyOf(trial))+part, 60))
+			mustDo(t, os.Truncate(fileOf(dir, trial)+part, 60))
 			if tape.Close() == nil {
 				t.Error("a call was lost, and nobody said so")
 			}
@@ -492,7 +491,7 @@ func TestOpen(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `debugging/off_by_one@react+gpt#2: it was never recorded. Run it once with the mode "record"`) {
 		t.Errorf("got %v", err)
 	}
-	mustDo(t, os.Rename(fileOf(dir, keyOf(trial)), fileOf(dir, keyOf(other))))
+	mustDo(t, os.Rename(fileOf(dir, trial), fileOf(dir, other)))
 	_, err = NewPlayer(dir, Options{}).Open(other)
 	if err == nil || !strings.Contains(err.Error(), "line 2: this is the recording of debugging/off_by_one@react+gpt#1") {
 		t.Errorf("got %v", err)
@@ -506,11 +505,11 @@ func TestLongNames(t *testing.T) {
 	b := a
 	b.N = 2
 	for _, id := range []engine.TrialID{a, b} {
-		if name := filepath.Base(fileOf("d", keyOf(id))); len(name) > 250 {
+		if name := filepath.Base(fileOf("d", id)); len(name) > 250 {
 			t.Errorf("%d bytes: %s", len(name), name)
 		}
 	}
-	if fileOf("d", keyOf(a)) == fileOf("d", keyOf(b)) {
+	if fileOf("d", a) == fileOf("d", b) {
 		t.Error("two trials have one file")
 	}
 }
@@ -524,7 +523,7 @@ func TestSecrets(t *testing.T) {
 	chunks := [][]byte{[]byte("data: hun"), []byte("ter22\n\n")}
 	mustDo(t, tape.Begin(Request{"POST", "/messages?a=hunter22", []byte(`{"a":"is hunter2\u0032","hunter22":1}`)}).End(Response{Status: 200, Header: stream, Chunks: chunks}))
 	mustDo(t, tape.Begin(call1("is hunter22")).End(Response{Status: 200, Header: stream, Chunks: [][]byte{[]byte("hunter22"), []byte("x")}}))
-	text, err := os.ReadFile(fileOf(dir, keyOf(trial)) + part)
+	text, err := os.ReadFile(fileOf(dir, trial) + part)
 	if err != nil || bytes.Contains(text, []byte("hunter22")) || bytes.Count(text, []byte("[secret]")) != 8 {
 		t.Fatalf("%v:\n%s", err, text)
 	}

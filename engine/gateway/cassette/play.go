@@ -20,18 +20,18 @@ type Player struct {
 }
 
 // NewPlayer plays what is in a directory.
-func NewPlayer(dir string, o Options) *Player { return &Player{dir, o} }
+func NewPlayer(dir string, o Options) *Player { return &Player{dir, o.named(dir)} }
 
 // Open reads the recording of a trial.
 func (p *Player) Open(id engine.TrialID) (*Playback, error) {
 	key := keyOf(id)
-	path := fileOf(p.dir, key)
+	path := fileOf(p.dir, id)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, p.missing(key, path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cassette %s: %w", p.dir, err)
+		return nil, fmt.Errorf("cassette %s: %w", p.options.Name, err)
 	}
 	b := &Playback{player: p, key: key, text: text}
 	of, err := each(text, func(c call) {
@@ -51,7 +51,7 @@ func (p *Player) missing(key, path string) error {
 	if _, err := os.Stat(path + part); err == nil {
 		why = "its recording was begun and never finished"
 	}
-	return fmt.Errorf("cassette %s has nothing of %s: %s. Run it once with the mode \"record\"", p.dir, key, why)
+	return fmt.Errorf("cassette %s has nothing of %s: %s. Run it once with the mode \"record\"", p.options.Name, key, why)
 }
 
 // A Playback answers what one attempt of a trial asks. It can be used by many
@@ -146,7 +146,7 @@ func (m *Miss) Error() string {
 
 // miss finds the call that is most like the request.
 func (p *Playback) miss(q Request) *Miss {
-	m := &Miss{Cassette: p.player.dir, Trial: p.key, N: p.n, Recorded: len(p.calls)}
+	m := &Miss{Cassette: p.player.options.Name, Trial: p.key, N: p.n, Recorded: len(p.calls)}
 	i := 0
 	_, _ = each(p.text, func(c call) { // it was read without an error before
 		if !p.calls[i].asked {

@@ -26,7 +26,7 @@ type Recorder struct {
 
 // NewRecorder records to a directory, which is made when it is needed.
 func NewRecorder(dir string, o Options) *Recorder {
-	return &Recorder{dir: dir, options: o, open: map[string]bool{}}
+	return &Recorder{dir: dir, options: o.named(dir), open: map[string]bool{}}
 }
 
 // Open begins the recording of a trial. An earlier one stays what it is until
@@ -36,14 +36,14 @@ func (r *Recorder) Open(id engine.TrialID) (*Tape, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.open[key] {
-		return nil, fmt.Errorf("cassette %s: %s is being recorded already, as part of another matrix; give one of the two a model with another provider", r.dir, key)
+		return nil, fmt.Errorf("cassette %s: %s is being recorded already, as part of another matrix; give one of the two a model with another provider", r.options.Name, key)
 	}
-	path := fileOf(r.dir, key)
+	path := fileOf(r.dir, id)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("cassette %s: %w", r.dir, err)
+		return nil, fmt.Errorf("cassette %s: %w", r.options.Name, err)
 	}
 	if err := os.WriteFile(path+part, header(key), 0o644); err != nil {
-		return nil, fmt.Errorf("cassette %s: %w", r.dir, err)
+		return nil, fmt.Errorf("cassette %s: %w", r.options.Name, err)
 	}
 	r.open[key] = true
 	return &Tape{recorder: r, key: key, path: path}, nil
@@ -142,7 +142,7 @@ func (t *Tape) fail(err error) error {
 }
 
 func (t *Tape) failLocked(err error) error {
-	err = fmt.Errorf("cassette %s: %s: %w", t.recorder.dir, t.key, err)
+	err = fmt.Errorf("cassette %s: %s: %w", t.recorder.options.Name, t.key, err)
 	if t.broken == nil {
 		t.broken = err
 	}
@@ -153,7 +153,7 @@ func (t *Tape) append(text []byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ended {
-		return fmt.Errorf("cassette %s: %s: %w", t.recorder.dir, t.key, fs.ErrClosed)
+		return fmt.Errorf("cassette %s: %s: %w", t.recorder.options.Name, t.key, fs.ErrClosed)
 	}
 	if !bytes.Equal(t.recorder.options.mask(text), text) {
 		return t.failLocked(errors.New("a secret would be in it; look for it in what the agent sends"))

@@ -78,8 +78,8 @@ func read(tree *engine.Tree, e engine.TreeEntry) ([]byte, error) {
 type parser struct {
 	file     string
 	lines    []string
-	at       int // index of the next line
-	byte     int // where it begins
+	starts   []int // where each begins, in bytes
+	at       int   // index of the next line
 	sections []*section
 	open     bool // the last section may get more lines that say for whom it is
 	diags    engine.Diagnostics
@@ -89,6 +89,10 @@ type parser struct {
 
 func parse(file string, text []byte) ([]*section, engine.Diagnostics) {
 	p := &parser{file: file, lines: strings.Split(string(text), "\n")}
+	p.starts = make([]int, len(p.lines))
+	for i, line := range p.lines[:len(p.lines)-1] {
+		p.starts[i+1] = p.starts[i] + len(line) + 1
+	}
 	if !utf8.Valid(text) {
 		p.bad("not UTF-8", "A script is text in UTF-8. Write \"garble utf8\" for an answer that is none.")
 		return nil, p.diags
@@ -108,16 +112,19 @@ func parse(file string, text []byte) ([]*section, engine.Diagnostics) {
 func (p *parser) next() string {
 	line := p.lines[p.at]
 	p.at++
-	p.byte += len(line) + 1
 	return strings.TrimSuffix(line, "\r")
 }
 
 // bad tells of the line that was read last.
 func (p *parser) bad(summary, format string, args ...any) {
-	n, line := max(p.at, 1), p.lines[max(p.at, 1)-1]
-	begin := max(0, p.byte-len(line)-1)
+	p.badAt(max(p.at, 1), summary, fmt.Sprintf(format, args...))
+}
+
+// badAt tells of a line, which counts from 1.
+func (p *parser) badAt(n int, summary, detail string) {
+	line, begin := strings.TrimSuffix(p.lines[n-1], "\r"), p.starts[n-1]
 	p.diags = append(p.diags, engine.Diagnostic{
-		Severity: engine.SeverityError, Summary: summary, Detail: fmt.Sprintf(format, args...),
+		Severity: engine.SeverityError, Summary: summary, Detail: detail,
 		Subject: engine.Range{
 			File:  p.file,
 			Start: engine.Point{Line: n, Column: 1, Byte: begin},
@@ -248,7 +255,7 @@ func (p *parser) value(rest string) string {
 		p.bad("a text without end", "Write a word after <<, as in <<END, and the same word in the line below the text.")
 		return ""
 	}
-	begin, where := p.at, p.byte
+	begin := p.at
 	var out strings.Builder
 	for p.at < len(p.lines) {
 		line := p.next()
@@ -257,7 +264,7 @@ func (p *parser) value(rest string) string {
 		}
 		out.WriteString(line + "\n")
 	}
-	p.at, p.byte = begin, where
+	p.at = begin
 	p.bad("a text without end", "A line with %q alone must end it.", word)
 	p.at = len(p.lines)
 	return ""
@@ -399,21 +406,16 @@ func (p *parser) size(text string) int {
 
 // finish looks at what can be seen only when all lines are there.
 func (p *parser) finish(s *section) {
-	at := func(line int, summary, detail string) {
-		p.diags = append(p.diags, engine.Diagnostic{Severity: engine.SeverityError, Summary: summary, Detail: detail, Subject: engine.Range{
-			File: p.file, Start: engine.Point{Line: line, Column: 1}, End: engine.Point{Line: line, Column: 1},
-		}})
-	}
 	if len(s.turns) == 0 {
-		at(s.line, "no turns", "No turn stands after this. Write a line \"turn\", or remove it.")
+		p.badAt(s.line, "no turns", "No turn stands after this. Write a line \"turn\", or remove it.")
 	}
 	for _, t := range s.turns {
 		said := t.text != "" || len(t.calls) > 0 || t.pad > 0
 		switch {
 		case !said && t.trouble == noTrouble && t.usage == nil && t.stop == "":
-			at(t.line, "an empty turn", "Write what the model says, as in \"text Done.\", or what goes wrong.")
+			p.badAt(t.line, "an empty turn", "Write what the model says, as in \"text Done.\", or what goes wrong.")
 		case t.garble == "utf8" && t.text == "" && t.pad == 0:
-			at(t.line, "nothing to garble", "There are bytes that are no UTF-8 in a text. Write one in this turn.")
+			p.badAt(t.line, "nothing to garble", "There are bytes that are no UTF-8 in a text. Write one in this turn.")
 		}
 	}
 	s.turns = slices.Clip(s.turns)
