@@ -105,7 +105,7 @@ func New(providers []*engine.Provider, o Options) (*Gateway, error) {
 	k := &keys{read: o.Secret, values: map[*engine.Secret]string{}}
 	transport := o.Transport
 	if transport == nil {
-		transport = newTransport(g.timing)
+		transport = newTransport()
 	}
 	var failed []error
 	for _, p := range providers {

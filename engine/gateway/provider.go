@@ -157,13 +157,13 @@ func (p *provider) family(f wire.Family) wire.Family {
 
 // newTransport is what asks providers over the net. Answers come as they are sent:
 // what was compressed could not be read on its way.
-func newTransport(timing Timing) *http.Transport {
+func newTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 64, IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 30 * time.Second,
-		ResponseHeaderTimeout: timing.First, DisableCompression: true,
+		DisableCompression: true,
 	}
 }
 
