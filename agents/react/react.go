@@ -124,7 +124,7 @@ func Run(ctx context.Context, o Options) (sandbox.Exit, error) {
 		a.note("end", "A command had to be stopped with all that ran in the sandbox.")
 		return sandbox.Exit{Code: exitFailed}, nil
 	case err != nil:
-		a.note("end", "Not the model's doing: "+err.Error())
+		a.note("end", "It cannot go on: "+err.Error())
 		return sandbox.Exit{}, err
 	}
 	a.note("end", end.why)

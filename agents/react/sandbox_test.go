@@ -80,6 +80,8 @@ func TestLocal(t *testing.T) {
 }
 
 func works(t *testing.T, d sandbox.Driver, image string, user engine.User) {
+	t.Helper()
+	t.Parallel()
 	spec := sandboxtest.Spec(image)
 	spec.Files = func(w io.Writer) error {
 		files, at := snapshot.NewWriter(w), snapshot.Place{Dir: "/workspace", Owner: user}

@@ -59,7 +59,7 @@ type process struct {
 // anything holds the output, since an engine closes that with the command, and
 // whoever writes to it then is killed. Its own status counts if none was told,
 // which means that the script has killed what was to tell it.
-const wrapper = `exec </dev/null 2>/dev/null
+const wrapper = `exec </dev/null 2>&1
 trap : TERM
 mark=$1
 echo "$mark$$"
@@ -67,7 +67,7 @@ echo "$mark$$"
 	trap : TERM
 	cd "$2" && shift 2 && sh -c "$@"
 	echo "$mark$?"
-} 2>&1 | (trap '' TERM; exec cat 2>&1)
+} 2>&1 | (trap '' TERM; exec cat)
 exit 1`
 
 // run runs a script of sh. The error is that of ctx or the sandbox, or errStuck.
