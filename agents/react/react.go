@@ -106,8 +106,8 @@ Look at what is there before you change it, make the changes that the task asks 
 When the task is done, answer with a short summary and call no tool. That ends your work, and it cannot be taken up again.`
 
 // Run lets a model work until it says that it is done, or cannot go on. The error
-// is that of ctx if it has ended; nothing of the agent runs on then, as package
-// sandbox says of Exec.
+// is that of ctx if it has ended. What runs in the background without holding the
+// output of a command goes on until the sandbox is frozen or closed.
 func Run(ctx context.Context, o Options) (sandbox.Exit, error) {
 	o.CommandTimeout = cmp.Or(o.CommandTimeout, DefaultCommandTimeout)
 	if o.Log == nil {
