@@ -106,8 +106,8 @@ Look at what is there before you change it, make the changes that the task asks 
 When the task is done, answer with a short summary and call no tool. That ends your work, and it cannot be taken up again.`
 
 // Run lets a model work until it says that it is done, or cannot go on. The error
-// is that of ctx if it has ended; nothing of the agent runs on then, as package
-// sandbox says of Exec.
+// is that of ctx if it has ended. What runs in the background without holding the
+// output of a command goes on until the sandbox is frozen or closed.
 func Run(ctx context.Context, o Options) (sandbox.Exit, error) {
 	o.CommandTimeout = cmp.Or(o.CommandTimeout, DefaultCommandTimeout)
 	if o.Log == nil {
@@ -124,7 +124,7 @@ func Run(ctx context.Context, o Options) (sandbox.Exit, error) {
 		a.note("end", "A command had to be stopped with all that ran in the sandbox.")
 		return sandbox.Exit{Code: exitFailed}, nil
 	case err != nil:
-		a.note("end", "Not the model's doing: "+err.Error())
+		a.note("end", "It cannot go on: "+err.Error())
 		return sandbox.Exit{}, err
 	}
 	a.note("end", end.why)

@@ -55,13 +55,20 @@ type process struct {
 
 // wrapper runs a script in a directory. Around what that prints, it tells its own
 // process, which leads the group of all that it starts, and the status of the script.
-// It outlives SIGTERM, so that the status is told then, too.
-const wrapper = `exec 2>&1 </dev/null
+// It outlives SIGTERM, so that the status is told then, too; and it stays while
+// anything holds the output, since an engine closes that with the command, and
+// whoever writes to it then is killed. Its own status counts if none was told,
+// which means that the script has killed what was to tell it.
+const wrapper = `exec </dev/null 2>&1
 trap : TERM
 mark=$1
 echo "$mark$$"
-cd "$2" && shift 2 && sh -c "$@"
-echo "$mark$?"`
+{
+	trap : TERM
+	cd "$2" && shift 2 && sh -c "$@"
+	echo "$mark$?"
+} 2>&1 | (trap '' TERM; exec cat)
+exit 1`
 
 // run runs a script of sh. The error is that of ctx or the sandbox, or errStuck.
 func (s *shell) run(ctx context.Context, limit time.Duration, script string, args ...string) (result, error) {
@@ -97,6 +104,7 @@ func (s *shell) start(ctx context.Context, script string, args []string) *proces
 	p.stop = stop
 	go func() {
 		defer close(p.over)
+		defer stop(nil)
 		p.exit, p.err = s.exec(own, p.out, append([]string{wrapper, "sh", mark, s.Dir, script, "sh"}, args...))
 	}()
 	return p
@@ -159,7 +167,7 @@ func (s *shell) kill(ctx context.Context, p *process) bool {
 // reports whether it could be sent.
 func (s *shell) signal(p *process, number int) bool {
 	group := p.out.leader()
-	if group == 0 {
+	if group <= 1 {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), sendWait)
