@@ -44,7 +44,7 @@ $(LINT):
 
 .PHONY: bench
 bench: docker ## Run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	BENCH_LITELLM="$$(.ci/litellm)" $(GO) test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: clean
 clean: ## Remove what was built and all results of this clone

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,9 +49,7 @@ func (c *call) ask() {
 	})
 	defer stop()
 	c.waitsFor(c)
-	replies := make(chan *reply, 1)
-	go func() { replies <- c.try(ctx) }()
-	r := c.await(replies)
+	r := c.await(ctx)
 	if r.response == nil {
 		c.row.Waited = c.ends(c)
 		c.fail(r)
@@ -63,12 +60,14 @@ func (c *call) ask() {
 	c.relay(r)
 }
 
-// await waits for a reply, and keeps an agent that waits for a stream from giving
+// await asks the provider, and keeps an agent that waits for a stream from giving
 // up.
-func (c *call) await(replies <-chan *reply) *reply {
+func (c *call) await(ctx context.Context) *reply {
 	if !c.Stream {
-		return <-replies
+		return c.try(ctx)
 	}
+	replies := make(chan *reply, 1)
+	go func() { replies <- c.try(ctx) }()
 	timer := time.NewTimer(c.gateway.timing.Early)
 	defer timer.Stop()
 	for {
@@ -234,7 +233,7 @@ func (c *call) hold(r *reply) error {
 	switch {
 	case err != nil:
 		return err
-	case r.whole && !json.Valid(r.held):
+	case r.whole && !wire.Valid(r.held):
 		return errors.New("the answer is no JSON")
 	case c.state != nil && !r.whole:
 		return errLargeAnswer

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/ml-dev-bench/bench/engine"
@@ -20,8 +21,8 @@ var passedHeaders = []string{"Request-Id", "X-Request-Id", "Openai-Version", "Op
 // relay hands an answer on while it comes, and reads it for the ledger.
 func (c *call) relay(r *reply) {
 	defer r.watch.end()
-	p := &pump{call: c, fold: wire.NewFolder(c.up), out: c.output(), header: r.response.Header}
-	err := p.all(r)
+	p := &pump{call: c, reply: r, fold: wire.NewFolder(c.up), out: c.output()}
+	err := p.all()
 	a := p.fold.Answer()
 	c.row.Usage, c.row.Served, c.row.Stop, c.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
 	c.row.Cut = err != nil || a.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
@@ -40,18 +41,19 @@ func (c *call) relay(r *reply) {
 // A pump moves the bytes of an answer.
 type pump struct {
 	*call
-	fold   *wire.Folder
-	out    output
-	header http.Header // of the provider
+	reply *reply
+	fold  *wire.Folder
+	out   output
 }
 
-func (p *pump) all(r *reply) error {
+func (p *pump) all() error {
+	r := p.reply
 	if err := p.take(r.held); err != nil {
 		return err
 	}
 	if !r.whole {
 		body := touched{r.response.Body, r.watch, p.gateway.timing.Silence}
-		piece := make([]byte, pieceSize)
+		piece := r.held[:cap(r.held)] // which is on its way, and not needed any more
 		for {
 			n, err := body.Read(piece)
 			if n > 0 {
@@ -74,9 +76,9 @@ func (p *pump) all(r *reply) error {
 
 func (p *pump) take(piece []byte) error {
 	p.row.Got += int64(len(piece))
-	_, _ = p.fold.Write(piece) // takes everything
 	ready, err := p.out.next(piece)
-	p.hand(ready)
+	p.hand(ready)              // first of all
+	_, _ = p.fold.Write(piece) // takes everything
 	return err
 }
 
@@ -89,24 +91,27 @@ func (p *pump) hand(ready []byte) {
 		p.row.FirstByte = time.Since(p.row.Began)
 	}
 	if !p.begun {
-		p.start()
+		p.start(len(ready))
 	}
 	p.give(ready)
 }
 
-// start sends the status and the headers of the answer.
-func (p *pump) start() {
+// start sends the status and the headers of the answer, of which so many bytes are
+// ready.
+func (p *pump) start(ready int) {
 	kind := "application/json"
 	if p.Stream {
 		kind = streamType(p.Call)
+	} else if p.reply.whole {
+		p.w.Header().Set("Content-Length", strconv.Itoa(ready)) // or it ends in a piece of its own
 	}
 	if p.state == nil {
 		for _, name := range passedHeaders {
-			if v := p.header.Get(name); v != "" {
+			if v := p.reply.response.Header.Get(name); v != "" {
 				p.w.Header().Set(name, p.gateway.mask.String(v))
 			}
 		}
-		kind = cmp.Or(p.gateway.mask.String(p.header.Get("Content-Type")), kind)
+		kind = cmp.Or(p.gateway.mask.String(p.reply.response.Header.Get("Content-Type")), kind)
 	}
 	p.open(kind)
 }

@@ -48,7 +48,10 @@ func (t *tracer) write(row Row, request []byte, response *capture) {
 		line.Left, request = int64(len(request)-bodyLimit), request[:bodyLimit]
 	}
 	line.Left += response.left
-	text := bytes.ToValidUTF8(request, []byte("\uFFFD"))
+	text := request
+	if !utf8.Valid(text) {
+		text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+	}
 	line.Response = strings.ToValidUTF8(string(t.mask(response.kept.Bytes())), "\uFFFD")
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +69,11 @@ func (t *tracer) write(row Row, request []byte, response *capture) {
 
 // common is how many bytes two texts begin with alike, in whole characters.
 func common(a, b []byte) int {
+	const block = 4 << 10
 	n := 0
+	for n+block <= min(len(a), len(b)) && bytes.Equal(a[n:n+block], b[n:n+block]) {
+		n += block
+	}
 	for n < len(a) && n < len(b) && a[n] == b[n] {
 		n++
 	}

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -188,13 +189,17 @@ func (c *Call) read(body []byte) {
 // inputHasTools reports whether tools are given as an item of the input, as Codex
 // does it with newer models: {"type": "additional_tools", "tools": […]}.
 func inputHasTools(input []byte) bool {
+	const wanted = "additional_tools"
+	if !bytes.Contains(input, []byte(wanted)) && !bytes.Contains(input, []byte(`\u`)) {
+		return false // the whole conversation is in it, which is long
+	}
 	var items []struct {
 		Type  string            `json:"type"`
 		Tools []json.RawMessage `json:"tools"`
 	}
 	_ = json.Unmarshal(input, &items) // what does not fit is not such an item
 	for _, i := range items {
-		if i.Type == "additional_tools" && len(i.Tools) > 0 {
+		if i.Type == wanted && len(i.Tools) > 0 {
 			return true
 		}
 	}
@@ -212,9 +217,10 @@ func asksUsage(options []byte) bool {
 	return asks
 }
 
-func hasElements(list []byte) bool {
-	var elements []json.RawMessage
-	return json.Unmarshal(list, &elements) == nil && len(elements) > 0
+// hasElements reports whether a value, which is JSON, is an array of something.
+func hasElements(value []byte) bool {
+	d := document(value)
+	return d.at(0) == '[' && d.at(d.space(1)) != ']'
 }
 
 // stringOf is the text of a JSON string, and empty for anything else.

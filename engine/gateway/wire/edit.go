@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // Reasons why a request cannot be passed on.
@@ -18,7 +18,8 @@ var (
 // family has one there, and leaves every other byte as it is. A name that is there
 // twice is replaced twice: which one counts would depend on who reads. Google's
 // bodies need not name the model, which is in the path; see Call.Path. The error is
-// ErrNotObject or ErrNoModel. The body itself is not changed.
+// ErrNotObject or ErrNoModel. The body itself is not changed; where there is nothing
+// to change, it is the result.
 func SetModel(f Family, body []byte, model string) ([]byte, error) {
 	all, err := fields(body)
 	if err != nil {
@@ -95,27 +96,27 @@ type field struct {
 // fields lists those of a JSON object, in order. Names are as they are written:
 // encoding/json would take "Model" for "model", which no provider does.
 func fields(object []byte) ([]field, error) {
-	d := json.NewDecoder(bytes.NewReader(object))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	d := document(object)
+	from := d.space(0)
+	if d.at(from) != '{' {
 		return nil, ErrNotObject
 	}
 	var out []field
-	for d.More() {
-		var value json.RawMessage
-		name, err := d.Token()
-		if err != nil || d.Decode(&value) != nil {
-			return nil, ErrNotObject
-		}
-		to := int(d.InputOffset())
-		out = append(out, field{name.(string), to - len(value), to})
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, ErrNotObject
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	end := d.object(from, 1, func(name, value span) {
+		out = append(out, field{nameOf(object[name.from:name.to]), value.from, value.to})
+	})
+	if end == bad || d.space(end) != len(d) {
 		return nil, ErrNotObject
 	}
 	return out, nil
+}
+
+// nameOf is the text of a name in JSON.
+func nameOf(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') >= 0 || !utf8.Valid(quoted) {
+		return stringOf(quoted)
+	}
+	return string(quoted[1 : len(quoted)-1])
 }
 
 // rename puts a model into a field, whose object begins at an offset of the body.
@@ -152,6 +153,9 @@ type edit struct {
 
 // apply makes edits, which are in order and apart.
 func apply(body []byte, edits []edit) []byte {
+	if len(edits) == 0 {
+		return body
+	}
 	out := make([]byte, 0, len(body)+64)
 	done := 0
 	for _, e := range edits {
