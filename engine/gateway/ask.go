@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -34,6 +36,7 @@ type reply struct {
 	status  int
 	body    []byte // of the failure
 	err     error  // that the provider was not asked, or not answered
+	lost    bool   // nobody knows whether it takes anything for that
 	refusal *wire.Refusal
 }
 
@@ -139,6 +142,9 @@ func (c *call) try(ctx context.Context) *reply {
 			return r
 		}
 		c.provider.leave()
+		if r.lost {
+			c.row.Lost++
+		}
 		if ctx.Err() != nil || c.r.Context().Err() != nil {
 			return r // whatever it was, the agent did not wait for it
 		}
@@ -188,7 +194,7 @@ func (c *call) once(ctx context.Context) *reply {
 	a, err := c.upstream.RoundTrip(q)
 	if err != nil {
 		w.end()
-		return &reply{err: w.because(err)}
+		return &reply{err: w.because(err), lost: sentAway(err)}
 	}
 	if !c.gateway.keyless {
 		a.Body = newMasked(a.Body, c.gateway.mask)
@@ -202,9 +208,38 @@ func (c *call) once(ctx context.Context) *reply {
 	if err := c.hold(r); err != nil {
 		a.Body.Close()
 		w.end()
-		return &reply{err: w.because(err)}
+		return &reply{err: w.because(err), lost: true}
+	}
+	if f := c.failedAtOnce(r); f != nil {
+		a.Body.Close()
+		w.end()
+		return &reply{status: cmp.Or(f.Status, http.StatusBadGateway), failure: f}
 	}
 	return r
+}
+
+// failedAtOnce is an error that a stream begins with, of those that may well pass:
+// the agent has seen nothing yet, and need not see it.
+func (c *call) failedAtOnce(r *reply) *wire.Failure {
+	_, first, _ := bytes.Cut(r.held, []byte("data:"))
+	if first, _, _ = bytes.Cut(first, []byte("\n")); !c.Stream || !bytes.Contains(first, []byte(`"error"`)) {
+		return nil
+	}
+	fold := wire.NewFolder(c.up)
+	_, _ = fold.Write(r.held) // takes everything
+	a := fold.Answer()
+	if a.Failure == nil || !a.Failure.Retry || a.Usage != (wire.Usage{}) {
+		return nil
+	}
+	return a.Failure
+}
+
+// sentAway reports whether a request that got no answer may have reached its
+// provider, and be billed.
+func sentAway(err error) bool {
+	var op *net.OpError
+	var miss *cassette.Miss
+	return !errors.As(err, &miss) && !(errors.As(err, &op) && op.Op == "dial")
 }
 
 // failed reads an answer that is none.

@@ -25,6 +25,7 @@ type Row struct {
 	Served    string        `json:"served_model,omitempty"`    // as the provider says
 	Status    int           `json:"status"`                    // that the agent has seen
 	Tries     int           `json:"tries"`                     // how often the provider was asked
+	Lost      int           `json:"lost,omitempty"`            // tries of which nobody knows the cost: the answer did not come, or broke off
 	Refused   string        `json:"refused,omitempty"`         // why the gateway did not ask
 	Failure   *wire.Failure `json:"failure,omitempty"`         // of the provider
 	Cut       bool          `json:"cut,omitempty"`             // the answer ended before its end
@@ -80,6 +81,10 @@ func (l *ledger) end(r Row, about float64) {
 	l.answered = l.answered || r.Stop != ""
 	if r.Served != "" && !slices.Contains(l.served, r.Served) {
 		l.served = append(l.served, r.Served)
+	}
+	if r.Lost > 0 {
+		l.counted, l.costly = true, true
+		l.estimate += int64(r.Lost) * r.Sent / bytesOfToken
 	}
 	if r.unbilled() {
 		return
@@ -181,14 +186,21 @@ func (s *Session) price(r *Row) (about float64) {
 			price = usual
 		}
 	}
-	if cost, known := costOf(r.Usage, price); ok && known {
+	if ok || priced {
+		about, _ = prices.Cost(prices.Usage{Input: r.Sent / bytesOfToken}, price)
+		about *= float64(r.Lost)
+	}
+	cost, known := costOf(r.Usage, price)
+	switch {
+	case ok && known && r.Lost == 0:
 		r.Cost = &cost
 		return cost
+	case ok && known:
+		return cost + about
+	case ok || priced:
+		cost, _ = prices.Cost(prices.Usage{Input: r.Sent / bytesOfToken, Output: r.Got / bytesOfToken}, price)
 	}
-	if ok || priced {
-		about, _ = prices.Cost(prices.Usage{Input: r.Sent / bytesOfToken, Output: r.Got / bytesOfToken}, price)
-	}
-	return about
+	return cost + about
 }
 
 // costOf is what a usage costs, if all of it is known.

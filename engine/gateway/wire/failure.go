@@ -117,6 +117,11 @@ var statuses = map[string]int{
 	"api_error": 500, "server_error": 500, "internal_server_error": 500, "server_is_overloaded": 503, "timeout_error": 504, "overloaded_error": 529,
 }
 
+// unpaid are names of errors of an account that has to be paid for, whatever their
+// status. Anthropic has none, and says it in words, with 400. Sources:
+// platform.openai.com/docs/guides/error-codes; docs.anthropic.com/en/api/errors.
+var unpaid = map[string]bool{"billing_not_active": true, "billing_hard_limit_reached": true}
+
 // judged says what is to be made of a failure.
 func judged(e Failure, body errorBody) Failure {
 	if e.Status == 0 {
@@ -127,7 +132,7 @@ func judged(e Failure, body errorBody) Failure {
 	case 401, 402, 403, 404:
 		e.Auth = true
 	}
-	if e.Code == insufficientQuota {
+	if e.Code == insufficientQuota || unpaid[e.Code] || e.Status == 400 && strings.Contains(e.Message, "credit balance is too low") {
 		e.Retry, e.Auth = false, true
 	}
 	for _, d := range body.Details {
