@@ -37,6 +37,8 @@ type call struct {
 	begun bool             // the status has been sent
 	sent  bool             // and something of the answer
 	got   capture          // what the agent has got
+
+	counted bool // the ledger has the call
 }
 
 // answer takes a call from its request to the row in the ledger.
@@ -257,15 +259,26 @@ func (c *call) give(piece []byte) bool {
 	return err == nil
 }
 
+// count puts the call into the ledger, once. The next one is held against that.
+func (c *call) count() {
+	if c.counted {
+		return
+	}
+	c.counted = true
+	c.price(&c.row)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	c.row.N = c.n
+	c.ledger.end(c.row)
+}
+
 // book writes the row of the call.
 func (c *call) book() {
 	r := &c.row
 	r.Took = time.Since(r.Began)
-	c.price(r)
+	c.count()
 	c.mu.Lock()
-	c.n++
-	r.N = c.n
-	c.ledger.end(*r)
 	if r.Kind == wire.KindCompletion && r.Refused == "" {
 		c.last = c.blame()
 	}
