@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 )
@@ -10,8 +11,9 @@ import (
 // atOnce is how many clients ask at a time.
 const atOnce = 64
 
-// Small requests with plain answers, from 64 clients: straight to the provider, and
-// through the gateway. Clients, gateway and provider share the processors.
+// Requests with plain answers, straight to the provider and through the gateway:
+// small ones from 64 clients, and whole conversations from one. Clients, gateway and
+// provider share the processors.
 func BenchmarkPlain(b *testing.B) {
 	s := newStub(b)
 	doors := []struct {
@@ -22,27 +24,37 @@ func BenchmarkPlain(b *testing.B) {
 		{"gateway", func(tb testing.TB) door { return gatewayTo(tb, s) }},
 	}
 	for _, d := range doors {
-		b.Run(d.name, func(b *testing.B) {
+		b.Run("small/"+d.name, func(b *testing.B) {
 			at := d.open(b)
 			b.SetParallelism(atOnce / runtime.GOMAXPROCS(0))
 			b.ReportAllocs()
 			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				c, err := at.call(false)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				defer c.close()
-				for pb.Next() {
-					if err := c.plain(); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
+			b.RunParallel(func(pb *testing.PB) { at.callWhile(b, smallRequest, pb.Next) })
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
 		})
+	}
+	for _, d := range doors {
+		b.Run("200kB/"+d.name, func(b *testing.B) {
+			at := d.open(b)
+			b.ReportAllocs()
+			at.callWhile(b, longRequest, b.Loop)
+		})
+	}
+}
+
+// callWhile asks one thing over one connection, as long as it is to go on.
+func (d door) callWhile(tb testing.TB, body string, next func() bool) {
+	c, err := d.call(body)
+	if err != nil {
+		tb.Error(err)
+		return
+	}
+	defer c.close()
+	for next() {
+		if err := c.plain(); err != nil {
+			tb.Error(err)
+			return
+		}
 	}
 }
 
@@ -93,24 +105,14 @@ func BenchmarkMemory(b *testing.B) {
 // ask lets callers ask for plain answers, so often in all.
 func (d door) ask(tb testing.TB, callers, calls int) {
 	tb.Helper()
-	failed := make(chan error, callers)
+	var wg sync.WaitGroup
 	for range callers {
-		go func() {
-			c, err := d.call(false)
-			for n := 0; err == nil && n < calls/callers; n++ {
-				err = c.plain()
-			}
-			if c != nil {
-				c.close()
-			}
-			failed <- err
-		}()
+		wg.Go(func() {
+			n := 0
+			d.callWhile(tb, smallRequest, func() bool { n++; return n <= calls/callers })
+		})
 	}
-	for range callers {
-		if err := <-failed; err != nil {
-			tb.Error(err)
-		}
-	}
+	wg.Wait()
 }
 
 // inUse is the memory of the heap that is still needed, in bytes.

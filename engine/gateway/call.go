@@ -41,6 +41,7 @@ type call struct {
 	begun    bool             // the status has been sent
 	sent     bool             // and something of the answer
 	got      capture          // what the agent has got
+	counted  bool             // the ledger has the call
 }
 
 // answer takes a call from its request to the row in the ledger.
@@ -332,6 +333,20 @@ func (c *call) write(piece []byte) bool {
 	return err == nil
 }
 
+// count puts the call into the ledger, once. The next one is held against that.
+func (c *call) count() {
+	if c.counted {
+		return
+	}
+	c.counted = true
+	about := c.price(&c.row)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	c.row.N = c.n
+	c.ledger.end(c.row, about)
+}
+
 // book writes the row of the call.
 func (c *call) book() {
 	r := &c.row
@@ -339,11 +354,8 @@ func (c *call) book() {
 	if c.admitted {
 		r.Waited = c.ends(c)
 	}
-	about := c.price(r)
+	c.count()
 	c.mu.Lock()
-	c.n++
-	r.N = c.n
-	c.ledger.end(*r, about)
 	if r.Kind == wire.KindCompletion && r.Refused == "" && !r.Gone && c.ctx.Err() == nil { // else it says nothing of the provider
 		c.last = c.blame()
 	}

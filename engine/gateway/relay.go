@@ -23,9 +23,8 @@ func (c *call) relay(r *reply) {
 	defer r.watch.end()
 	p := &pump{call: c, reply: r, fold: wire.NewFolder(c.up), out: c.output()}
 	err := p.all()
-	a := p.fold.Answer()
-	c.row.Usage, c.row.Served, c.row.Stop, c.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
-	c.row.Cut = err != nil || a.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
+	p.note()
+	c.row.Cut = err != nil || c.row.Stop == "" && c.Kind == wire.KindCompletion && c.Stream
 	c.row.Gone = c.row.Gone || err != nil && c.r.Context().Err() != nil
 	var told *translate.Error
 	switch {
@@ -76,9 +75,9 @@ func (p *pump) all() error {
 
 func (p *pump) take(piece []byte) error {
 	p.row.Got += int64(len(piece))
-	ready, err := p.out.next(piece)
-	p.hand(ready)              // first of all
 	_, _ = p.fold.Write(piece) // takes everything
+	ready, err := p.out.next(piece)
+	p.hand(ready)
 	return err
 }
 
@@ -90,10 +89,23 @@ func (p *pump) hand(ready []byte) {
 	if p.row.FirstByte == 0 {
 		p.row.FirstByte = time.Since(p.row.Began)
 	}
+	if p.reply.whole && !p.Stream {
+		p.note()
+		p.count() // before the agent can ask anything else
+	}
 	if !p.begun {
 		p.start(len(ready))
 	}
 	p.give(ready)
+}
+
+// note takes from the answer what the ledger wants to know, unless it has that.
+func (p *pump) note() {
+	if p.counted {
+		return
+	}
+	a := p.fold.Answer()
+	p.row.Usage, p.row.Served, p.row.Stop, p.row.Failure = a.Usage, a.Model, a.Stop, a.Failure
 }
 
 // start sends the status and the headers of the answer, of which so many bytes are

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -172,18 +173,21 @@ type caller struct {
 	request []byte
 }
 
-const smallRequest = `{"model":"model-1","messages":[{"role":"system","content":"You are a coding agent."},{"role":"user","content":"Hello"}]%s}`
+// What callers ask.
+const (
+	smallRequest  = `{"model":"model-1","messages":[{"role":"system","content":"You are a coding agent."},{"role":"user","content":"Hello"}]}`
+	streamRequest = `{"model":"model-1","messages":[{"role":"user","content":"Hello"}],"stream":true,"stream_options":{"include_usage":true}}`
+)
 
-func (d door) call(stream bool) (*caller, error) {
+// longRequest is a whole conversation, of some 200 kB.
+var longRequest = `{"model":"model-1","messages":[` + strings.Repeat(`{"role":"user","content":"`+
+	strings.Repeat(`You are a coding agent; run \"go test ./...\" before you say that it works (see section 3.2).\n`, 20)+`"},`, 100) + `{"role":"user","content":"Hello"}]}`
+
+func (d door) call(body string) (*caller, error) {
 	conn, err := net.Dial("tcp", d.addr)
 	if err != nil {
 		return nil, err
 	}
-	more := ""
-	if stream {
-		more = `,"stream":true,"stream_options":{"include_usage":true}`
-	}
-	body := fmt.Sprintf(smallRequest, more)
 	request := fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nUser-Agent: caller/1.0\r\nContent-Length: %d\r\n\r\n%s",
 		d.path, d.addr, d.token, len(body), body)
 	return &caller{conn: conn, in: bufio.NewReader(conn), request: request}, nil
@@ -261,25 +265,16 @@ func (d door) load(tb testing.TB, callers int, during time.Duration) float64 {
 	began := time.Now()
 	for i := range callers {
 		wg.Go(func() {
-			c, err := d.call(false)
-			if err != nil {
-				tb.Error(err)
-				return
-			}
-			defer c.close()
-			for time.Since(began) < during {
-				if err := c.plain(); err != nil {
-					tb.Error(err)
-					return
-				}
+			d.callWhile(tb, smallRequest, func() bool {
 				counts[i]++
-			}
+				return time.Since(began) < during
+			})
 		})
 	}
 	wg.Wait()
 	total := 0
 	for _, n := range counts {
-		total += n
+		total += n - 1 // the last one was not asked
 	}
 	return float64(total) / time.Since(began).Seconds()
 }
@@ -291,7 +286,7 @@ func (d door) streams(tb testing.TB, callers int) (firsts, delays []time.Duratio
 	var mu sync.Mutex
 	for i := range callers {
 		wg.Go(func() {
-			c, err := d.call(true)
+			c, err := d.call(streamRequest)
 			if err != nil {
 				tb.Error(err)
 				return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -133,4 +134,38 @@ func TestPlainAnswersHaveALength(t *testing.T) {
 			t.Errorf("%s: status %d, %d bytes of %d: %v", f, a.StatusCode, len(body), a.ContentLength, err)
 		}
 	}
+}
+
+// An agent that asks again as soon as it has a plain answer is held against what that
+// has cost.
+func TestPlainAnswersAreCountedFirst(t *testing.T) {
+	for _, f := range wire.Families {
+		r := newRig(t, engine.APIOpenAI)
+		r.trial.Limits.Tokens = 100
+		r.scripted("turn always\ntext Hi there.\nusage input=80 output=20\n")
+		ask := func() *http.Request {
+			q := httptest.NewRequest(http.MethodPost, askPath(f, false), strings.NewReader(askBody(f, false, false)))
+			name, scheme := keyHeader(f)
+			q.Header.Set(name, scheme+r.session.Token())
+			return q
+		}
+		next := httptest.NewRecorder()
+		hasty := &hastyWriter{ResponseRecorder: httptest.NewRecorder(), then: func() { r.session.ServeHTTP(next, ask()) }}
+		r.session.ServeHTTP(hasty, ask())
+		if hasty.Code != http.StatusOK || !strings.Contains(next.Body.String(), "used up") {
+			t.Errorf("%s: status %d, and then %d: %s", f, hasty.Code, next.Code, next.Body)
+		}
+	}
+}
+
+// A hastyWriter does something when it is given a piece of the body, and before it
+// has taken it.
+type hastyWriter struct {
+	*httptest.ResponseRecorder
+	then func()
+}
+
+func (w *hastyWriter) Write(p []byte) (int, error) {
+	w.then()
+	return w.ResponseRecorder.Write(p)
 }
