@@ -239,7 +239,10 @@ func (c *call) failedAtOnce(r *reply) *wire.Failure {
 func sentAway(err error) bool {
 	var op *net.OpError
 	var miss *cassette.Miss
-	return !errors.As(err, &miss) && !(errors.As(err, &op) && op.Op == "dial")
+	if errors.As(err, &op) && op.Op == "dial" {
+		return false
+	}
+	return !errors.As(err, &miss)
 }
 
 // failed reads an answer that is none.
