@@ -89,7 +89,7 @@ func (p *pump) hand(ready []byte) {
 	if p.row.FirstByte == 0 {
 		p.row.FirstByte = time.Since(p.row.Began)
 	}
-	if p.reply.whole && !p.Stream {
+	if p.reply.whole && !p.Stream || p.fold.Ended() {
 		p.note()
 		p.count() // before the agent can ask anything else
 	}

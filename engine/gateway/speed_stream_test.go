@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,6 +157,48 @@ func TestPlainAnswersAreCountedFirst(t *testing.T) {
 			t.Errorf("%s: status %d, and then %d: %s", f, hasty.Code, next.Code, next.Body)
 		}
 	}
+}
+
+// A stream is over for an agent when it says so, though its provider may keep the
+// connection open: an agent that asks again then is held against what it has cost.
+func TestStreamsAreCountedFirst(t *testing.T) {
+	for _, api := range engine.APIs {
+		for _, f := range wire.Families {
+			t.Run(fmt.Sprintf("%s/%s", api, f), func(t *testing.T) {
+				r := newRig(t, api)
+				r.trial.Limits.Tokens = 20
+				r.options.Timing.Silence = time.Minute
+				asked := make(chan struct{})
+				var calls atomic.Int64
+				r.live(func(w http.ResponseWriter, q *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					begin, piece, end := streamOf(q.URL.Path)
+					say(w, begin+fmt.Sprintf(piece, "Hi.")+end)
+					if calls.Add(1) == 1 && (api != engine.APIGoogle || f == wire.Google) { // or else nothing but the end of the connection ends it
+						<-asked
+					}
+				})
+				defer close(asked)
+				body := r.stream(f)
+				defer body.Close()
+				for seen := ""; !strings.Contains(seen, lastWord(f)); {
+					piece := make([]byte, 1<<10)
+					n, err := body.Read(piece)
+					if seen += string(piece[:n]); n == 0 {
+						t.Fatalf("%v after %q", err, seen)
+					}
+				}
+				if status, saw := r.ask(f, false, false); !strings.Contains(saw, "used up") {
+					t.Errorf("status %d: %s", status, saw)
+				}
+			})
+		}
+	}
+}
+
+// lastWord is in the last event of a stream of a family.
+func lastWord(f wire.Family) string {
+	return map[wire.Family]string{wire.OpenAI: "[DONE]", wire.Responses: "response.completed", wire.Anthropic: "message_stop", wire.Google: "STOP"}[f]
 }
 
 // A hastyWriter does something when it is given a piece of the body, and before it

@@ -43,6 +43,8 @@ type Folder struct {
 	status, because string // of a response
 	failed          []byte // an error, in JSON
 	event           responseError
+	over            bool // an event says, or Google's may well be, the end of the stream
+	ended           bool // and that event is whole
 }
 
 // NewFolder makes a folder for an answer of a family.
@@ -81,11 +83,32 @@ func (f *Folder) begin(c byte) bool {
 		return false
 	case '{', '[':
 	default:
-		f.lines = &lines{data: f.pick.feed, end: f.pick.reset}
+		f.lines = &lines{data: f.pick.feed, end: f.endEvent}
 	}
 	f.begun = true
 	return true
 }
+
+// doneData is the data of the last event of a stream of chat completions. Source:
+// platform.openai.com/docs/api-reference/chat/create, stream.
+const doneData = "[DONE]"
+
+// endEvent is behind an event of a stream.
+func (f *Folder) endEvent() {
+	switch f.pick.reset(); f.family {
+	case OpenAI:
+		f.ended = f.ended || string(f.lines.first) == doneData
+	case Google: // whose last event looks like the others
+		f.ended, f.over = f.over && f.stop != "", false
+	default:
+		f.ended = f.ended || f.over
+	}
+}
+
+// Ended reports whether a stream has said that it is at its end, so that whoever
+// reads it may not wait for more. It is never true of an answer that is no stream of
+// events, whose end is the end of its bytes.
+func (f *Folder) Ended() bool { return f.ended }
 
 // Answer is what was found up to now.
 func (f *Folder) Answer() Answer {
@@ -140,11 +163,12 @@ var values = map[Family]map[string]func(*Folder, []byte){
 		"response.status":                    func(f *Folder, v []byte) { f.status = stringOf(v) },
 		"response.incomplete_details.reason": func(f *Folder, v []byte) { f.because = stringOf(v) },
 		"response.error":                     (*Folder).setError,
-		"type":                               func(f *Folder, v []byte) { f.event.told = f.event.told || stringOf(v) == "error" },
+		"type":                               (*Folder).setType,
 		"code":                               func(f *Folder, v []byte) { f.event.code = stringOf(v) },
 		"message":                            func(f *Folder, v []byte) { f.event.message = stringOf(v) },
 	},
 	Anthropic: {
+		"type":              func(f *Folder, v []byte) { f.over = f.over || stringOf(v) == "message_stop" },
 		"usage":             func(f *Folder, v []byte) { f.message.merge(v) },
 		"model":             (*Folder).setModel,
 		"stop_reason":       (*Folder).setStop,
@@ -179,8 +203,18 @@ func (f *Folder) startMessage(value []byte) {
 
 // setPiece reads the usage of a piece of Google's.
 func (f *Folder) setPiece(value []byte) {
-	f.piece = googleUsage{}
+	f.piece, f.over = googleUsage{}, true
 	_ = json.Unmarshal(value, &f.piece) // what does not fit is not known
+}
+
+// setType reads the name of an event of a response.
+func (f *Folder) setType(value []byte) {
+	switch stringOf(value) {
+	case "error":
+		f.event.told, f.over = true, true
+	case "response.completed", "response.incomplete", "response.failed":
+		f.over = true
+	}
 }
 
 func (f *Folder) setModel(value []byte) { f.model = cmp.Or(stringOf(value), f.model) }
@@ -199,6 +233,7 @@ type lines struct {
 
 	at       place
 	name     []byte // of the field, as far as it matters
+	first    []byte // of the data of the event, as far as it matters
 	returned bool   // the last byte was \r
 }
 
@@ -235,6 +270,9 @@ func (l *lines) feed(c byte) {
 		l.at = inData
 	case l.at == inSpace || l.at == inData:
 		l.at = inData
+		if len(l.first) <= len(doneData) {
+			l.first = append(l.first, c)
+		}
 		l.data(c)
 	}
 }
@@ -242,6 +280,7 @@ func (l *lines) feed(c byte) {
 func (l *lines) endLine() {
 	if l.at == inName && len(l.name) == 0 {
 		l.end()
+		l.first = l.first[:0]
 	}
 	l.at, l.name = inName, l.name[:0]
 }

@@ -96,6 +96,29 @@ func TestCutAnswers(t *testing.T) {
 	}
 }
 
+// TestEnded looks at each answer behind every byte: once a stream has said that it is
+// at its end, nothing more is to be learnt of it.
+func TestEnded(t *testing.T) {
+	for file, a := range archives(t, "answers") {
+		family, answer := familyOf(t, file), section(a, "answer")
+		whole := folded(family, answer)
+		fold := wire.NewFolder(family)
+		for n := range answer {
+			fold.Write(answer[n : n+1])
+			if diff := cmp.Diff(whole, fold.Answer()); fold.Ended() && diff != "" {
+				t.Fatalf("%s ends behind %d of %d, and then (-want +got):\n%s", file, n, len(answer), diff)
+			}
+		}
+		want := bytes.Contains(answer, []byte("data: ")) // and that of responses ends with an error, too
+		for _, endless := range []string{"-cut", "google-page", "anthropic-stream-error", "openai-stream-error"} {
+			want = want && !strings.Contains(file, endless)
+		}
+		if fold.Ended() != want {
+			t.Errorf("%s has ended: %t, wanted %t", file, fold.Ended(), want)
+		}
+	}
+}
+
 // TestFolderNeedsLittle feeds it much that it might hold: what is allocated for that
 // must not grow with it.
 func TestFolderNeedsLittle(t *testing.T) {
