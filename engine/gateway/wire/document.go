@@ -155,7 +155,7 @@ func (d document) escape(i int) int {
 	}
 	for range 4 {
 		i++
-		if c := d.at(i) | 0x20; !isDigit(c) && (c < 'a' || c > 'f') {
+		if c, lower := d.at(i), d.at(i)|0x20; !isDigit(c) && (lower < 'a' || lower > 'f') {
 			return bad
 		}
 	}
