@@ -37,7 +37,7 @@ func TestDocument(t *testing.T) {
 				case 1:
 					b = append(b[:i+1], b[i:]...)
 				default:
-					const odd = "{}[]\",:\\u0e-+.19tnf \n\x00\x80\xff"
+					const odd = "{}[]\",:\\u0e-+.19tnf \n\x00\x11\x80\xff"
 					b[i] = odd[random.IntN(len(odd))]
 				}
 			}
