@@ -119,6 +119,7 @@ type StepEnded struct {
 	Outcome engine.Outcome // zero if the step did what it should
 	Took    time.Duration
 	Cost    *float64       // USD; nil if it is not known
+	Tokens  *int64         // of models; nil if it is not known
 	Again   *time.Duration // until the next try; nil if there is none
 }
 

@@ -44,7 +44,7 @@ func (r *runner) tryEnded(id string, again *time.Duration) {
 	s, rec := r.steps[id], r.records[engine.StepID(id)]
 	e := StepEnded{Step: s, Trial: trialOf(s), Try: rec.try, Outcome: rec.outcome, Took: time.Since(rec.began), Again: again}
 	if _, run := s.(*engine.RunStep); run && rec.attempt != nil {
-		e.Cost = rec.attempt.Cost
+		e.Cost, e.Tokens = rec.attempt.Cost, rec.attempt.Tokens
 	}
 	r.tell(e)
 }

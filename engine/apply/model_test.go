@@ -2,15 +2,22 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/apply"
 	"github.com/ml-dev-bench/bench/engine/digest"
 	"github.com/ml-dev-bench/bench/engine/gateway"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -111,5 +118,53 @@ func TestModelTrouble(t *testing.T) {
 		if r.Outcome.String() != c.want || !strings.Contains(r.Outcome.Detail, c.detail) || b.attempts(t) != c.attempts {
 			t.Errorf("%q: %v: %s; %d attempts", c.script, r.Outcome, r.Outcome.Detail, b.attempts(t))
 		}
+	}
+}
+
+// breaking lets the first sandboxes in which agents work break, once they have
+// worked.
+func breaking(d *fake.Driver, times int) *fake.Driver {
+	var broken atomic.Int64
+	d.Fail = func(_ context.Context, c fake.Call) error {
+		if c.Method == "Freeze" && !c.Grading && broken.Add(1) <= int64(times) {
+			return errors.New("the sandbox broke")
+		}
+		return nil
+	}
+	return d
+}
+
+// What a try has asked is told of the trial, also when another try was made: in the
+// same run, in the next one, and when its result is reused.
+func TestModelRetried(t *testing.T) {
+	const script = "turn always\ntext Yes.\nusage input=1000 output=10\n"
+	for name, attempts := range map[string]int{"in the same run": 2, "in the next run": 1} {
+		t.Run(name, func(t *testing.T) {
+			b := modelBench(t, breaking(asking(2), 1), script)
+			b.suite.Matrices[0].Retry.Attempts, b.suite.Matrices[0].Retry.On = attempts, []engine.Reason{engine.ReasonSandbox}
+			var told []int64
+			for run := range 3 {
+				r := b.apply(t, t.Context())[0]
+				for _, e := range b.events {
+					if e, ok := e.(apply.StepEnded); ok && e.Tokens != nil {
+						told = append(told, *e.Tokens)
+					}
+				}
+				if attempts == 1 && run == 0 {
+					continue
+				}
+				broke := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox}
+				want := []engine.Try{{N: 1, Outcome: broke, Cost: new(2.0), Tokens: new(int64(2020))}}
+				if diff := cmp.Diff(want, r.Earlier, cmpopts.IgnoreFields(engine.Try{}, "Took")); diff != "" || r.Outcome.Status != engine.StatusPassed {
+					t.Errorf("run %d: %v; earlier tries (-want +got):\n%s", run+1, r.Outcome, diff)
+				}
+				if *r.Attempt.Tokens != 2020 {
+					t.Errorf("run %d: the last attempt alone has %d tokens", run+1, *r.Attempt.Tokens)
+				}
+			}
+			if !slices.Equal(told, []int64{2020, 2020}) {
+				t.Errorf("told of %d tokens, want each attempt once", told)
+			}
+		})
 	}
 }
