@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -134,6 +136,16 @@ func breaking(d *fake.Driver, times int) *fake.Driver {
 	return d
 }
 
+// tokensTold are those of the tries of the last apply, in the order of their ends.
+func (b *bench) tokensTold() (told []int64) {
+	for _, e := range b.events {
+		if e, ok := e.(apply.StepEnded); ok && e.Tokens != nil {
+			told = append(told, *e.Tokens)
+		}
+	}
+	return told
+}
+
 // What a try has asked is told of the trial, also when another try was made: in the
 // same run, in the next one, and when its result is reused.
 func TestModelRetried(t *testing.T) {
@@ -145,11 +157,7 @@ func TestModelRetried(t *testing.T) {
 			var told []int64
 			for run := range 3 {
 				r := b.apply(t, t.Context())[0]
-				for _, e := range b.events {
-					if e, ok := e.(apply.StepEnded); ok && e.Tokens != nil {
-						told = append(told, *e.Tokens)
-					}
-				}
+				told = append(told, b.tokensTold()...)
 				if attempts == 1 && run == 0 {
 					continue
 				}
@@ -166,5 +174,34 @@ func TestModelRetried(t *testing.T) {
 				t.Errorf("told of %d tokens, want each attempt once", told)
 			}
 		})
+	}
+}
+
+// What a try that could not be stored has asked is told as its own, and not that of
+// the try before it once more.
+func TestModelNotStored(t *testing.T) {
+	once, twice := asking(1), asking(2)
+	d := breaking(&fake.Driver{}, 1)
+	b := modelBench(t, d, "turn always\ntext Yes.\nusage input=1000 output=10\n")
+	b.suite.Matrices[0].Retry.On = []engine.Reason{engine.ReasonSandbox}
+	tries := 0
+	d.Program = func(ctx context.Context, box *fake.Box, cmd sandbox.Cmd) (sandbox.Exit, error) {
+		if tries++; tries == 1 {
+			return twice.Program(ctx, box, cmd)
+		}
+		drafts, err := filepath.Glob(filepath.Join(b.dir, "s", "drafts", "*"))
+		for _, draft := range drafts {
+			err = errors.Join(err, os.RemoveAll(draft))
+		}
+		if err != nil || len(drafts) == 0 {
+			t.Errorf("the drafts are %q: %v", drafts, err)
+		}
+		return once.Program(ctx, box, cmd)
+	}
+	if r := b.apply(t, t.Context())[0]; r.Outcome.String() != "errored(host)" || b.attempts(t) != 1 {
+		t.Errorf("%v: %s; %d attempts", r.Outcome, r.Outcome.Detail, b.attempts(t))
+	}
+	if told := b.tokensTold(); !slices.Equal(told, []int64{2020, 1010}) {
+		t.Errorf("told of %d tokens, want those of each try", told)
 	}
 }
