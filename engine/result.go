@@ -140,7 +140,8 @@ type Try struct {
 	N       int           // of the attempt
 	Outcome Outcome       // without its detail, if it is read from a store
 	Took    time.Duration // of the agent; 0 if it is not known
-	Cost    *float64      // USD; nil if it is not known
+	Cost    *float64      // USD, of all calls to models; nil if it is not known
+	Tokens  *int64        // of all calls to models; nil if it is not known
 }
 
 // FirstTry is the outcome of the first attempt: that of the trial itself, unless

@@ -11,6 +11,7 @@ type Stored struct {
 	Outcome Outcome       // of the run alone, without its detail; zero if there is something to grade
 	Took    time.Duration // of the agent; 0 if it is not known
 	Cost    *float64      // USD; nil if it is not known
+	Tokens  *int64        // of models; nil if it is not known
 	Grades  []StoredGrade // oldest first
 }
 

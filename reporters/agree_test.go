@@ -130,6 +130,7 @@ type jsonTotals struct {
 	Cost        *float64 `json:"cost_usd"`
 	Verdicts    *float64 `json:"verdicts_cost_usd"`
 	Trouble     *float64 `json:"trouble_cost_usd"`
+	Tokens      *int64
 }
 
 func (j jsonTotals) counts() totals {
@@ -140,6 +141,7 @@ func (j jsonTotals) counts() totals {
 type jsonTry struct {
 	Status string
 	Cost   *float64 `json:"cost_usd"`
+	Tokens *int64
 }
 
 type jsonDocument struct {
@@ -198,11 +200,16 @@ func one(b bool) int {
 	return 0
 }
 
-// checkCost adds up what the attempts cost: one that is not known makes the sum
-// unknown.
+// checkCost adds up what the attempts cost, and their tokens: one that is not known
+// makes the sum unknown.
 func checkCost(t *rapid.T, tries []jsonTry, said jsonTotals) {
-	verdicts, trouble := new(0.0), new(0.0)
+	verdicts, trouble, tokens := new(0.0), new(0.0), new(int64(0))
 	for _, try := range tries {
+		if tokens == nil || try.Tokens == nil {
+			tokens = nil
+		} else {
+			tokens = new(*tokens + *try.Tokens)
+		}
 		sum := &trouble
 		if try.Status == "passed" || try.Status == "failed" {
 			sum = &verdicts
@@ -219,6 +226,9 @@ func checkCost(t *rapid.T, tries []jsonTry, said jsonTotals) {
 	}
 	if diff := cmp.Diff([]*float64{all, verdicts, trouble}, []*float64{said.Cost, said.Verdicts, said.Trouble}); diff != "" {
 		t.Errorf("cost: all, of verdicts, of trouble (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(tokens, said.Tokens); diff != "" {
+		t.Errorf("tokens (-want +got):\n%s", diff)
 	}
 }
 

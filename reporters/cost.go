@@ -16,7 +16,7 @@ type Cost struct {
 	USD      *float64 // of all attempts
 	Verdicts *float64 // of the attempts that gave a verdict
 	Trouble  *float64 // of the others
-	Tokens   *int64   // of all attempts; those of earlier ones are not recorded
+	Tokens   *int64   // of all attempts
 }
 
 // TryCost is what an attempt at a trial cost: nothing if the trial has no model,
@@ -64,22 +64,11 @@ func summarizeCost(results []engine.Result) Cost {
 				sum = &out.Verdicts
 			}
 			*sum = plus(*sum, t.Cost)
+			out.Tokens = plus(out.Tokens, t.Tokens)
 		}
-		out.Tokens = plus(out.Tokens, tokens(r))
 	}
 	out.USD = plus(plus(new(0.0), out.Verdicts), out.Trouble)
 	return out
-}
-
-// tokens are those of all attempts at a trial.
-func tokens(r *engine.Result) *int64 {
-	switch {
-	case len(r.Earlier) > 0 && HasModel(r.Trial):
-		return nil
-	case r.Attempt == nil:
-		return new(int64(0))
-	}
-	return TryTokens(r.Trial, r.Attempt.Tokens)
 }
 
 // work names what an attempt has done, for whatever trials it did it.

@@ -2,7 +2,10 @@ package reporters_test
 
 import (
 	"math"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/reporters"
@@ -50,13 +53,27 @@ func TestCost(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	once, again := spent(engine.StatusPassed, nil), spent(engine.StatusPassed, nil, nil)
-	unknown := spent(engine.StatusPassed, nil)
-	unknown.Attempt.Tokens = nil
-	if got := reporters.Summarize([]engine.Result{once, once}).Cost.Tokens; got == nil || *got != 20 {
-		t.Errorf("two attempts of 10 tokens have %v", got)
+	once, again, free := spent(engine.StatusPassed, nil), spent(engine.StatusPassed, nil, nil), spent(engine.StatusPassed, nil, nil)
+	again.Earlier[0].Tokens = new(int64(5))
+	free.Trial.Model, free.Attempt.Tokens = nil, nil
+	for _, c := range []struct {
+		name    string
+		results []engine.Result
+		want    int64
+	}{
+		{"two attempts of 10", []engine.Result{once, once}, 20},
+		{"an earlier try of 5 comes on top", []engine.Result{once, again}, 25},
+		{"two tries without a model", []engine.Result{once, free}, 10},
+		{"two earlier tries of a trial that ended before the third", []engine.Result{{Trial: again.Trial, Outcome: again.Outcome, Earlier: slices.Repeat(again.Earlier, 2)}}, 10},
+	} {
+		if diff := cmp.Diff(&c.want, reporters.Summarize(c.results).Cost.Tokens); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
 	}
-	for _, r := range []engine.Result{again, unknown} {
+	unknown, lost, less := spent(engine.StatusPassed, nil), spent(engine.StatusPassed, nil, nil), spent(engine.StatusPassed, nil, nil)
+	unknown.Attempt.Tokens = nil
+	less.Earlier[0].Tokens = new(int64(-1))
+	for _, r := range []engine.Result{unknown, lost, less} {
 		if got := reporters.Summarize([]engine.Result{once, r}).Cost.Tokens; got != nil {
 			t.Errorf("the tokens of some attempt are not known, but those of all are %d", *got)
 		}

@@ -35,6 +35,13 @@ var costs = rapid.Custom(func(t *rapid.T) *float64 {
 	return new(float64(rapid.IntRange(0, 640).Draw(t, "cost")) / 64)
 })
 
+var tokens = rapid.Custom(func(t *rapid.T) *int64 {
+	if rapid.IntRange(0, 9).Draw(t, "known") == 0 {
+		return nil
+	}
+	return new(rapid.Int64Range(0, 1e6).Draw(t, "tokens"))
+})
+
 var durations = rapid.Custom(func(t *rapid.T) time.Duration {
 	return time.Duration(rapid.IntRange(0, 100000).Draw(t, "took")) * time.Millisecond
 })
@@ -73,13 +80,13 @@ func randomResult(t *rapid.T, id engine.TrialID) engine.Result {
 	r := engine.Result{Trial: trial, Outcome: outcomes(engine.Statuses...).Draw(t, "outcome")}
 	for n := range rapid.IntRange(0, 3).Draw(t, "earlier") {
 		r.Earlier = append(r.Earlier, engine.Try{N: n + 1, Outcome: outcomes(engine.StatusErrored, engine.StatusCancelled).Draw(t, "try"),
-			Took: durations.Draw(t, "took"), Cost: costs.Draw(t, "cost")})
+			Took: durations.Draw(t, "took"), Cost: costs.Draw(t, "cost"), Tokens: tokens.Draw(t, "tokens")})
 	}
 	if r.Outcome.Status == engine.StatusSkipped || r.Outcome.Status == engine.StatusErrored && rapid.Bool().Draw(t, "blocked") {
 		return r
 	}
 	r.Reused = r.Outcome.Verdict() && rapid.Bool().Draw(t, "reused")
 	r.Attempt = &engine.Attempt{Trial: id, N: len(r.Earlier) + 1, Key: engine.Key{Sum: sha256.Sum256([]byte(id.String()))},
-		Took: durations.Draw(t, "took"), Cost: costs.Draw(t, "cost")}
+		Took: durations.Draw(t, "took"), Cost: costs.Draw(t, "cost"), Tokens: tokens.Draw(t, "tokens")}
 	return r
 }

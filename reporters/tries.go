@@ -15,6 +15,7 @@ type Try struct {
 	Outcome engine.Outcome
 	Took    *time.Duration // of the agent
 	Cost    *float64       // USD; see [TryCost]
+	Tokens  *int64         // of models; see [TryTokens]
 }
 
 // Tries lists all attempts at the work of a trial, oldest first. The outcome of
@@ -22,14 +23,14 @@ type Try struct {
 func Tries(r *engine.Result) []Try {
 	var out []Try
 	for _, e := range r.Earlier {
-		t := Try{N: e.N, Outcome: e.Outcome, Cost: TryCost(r.Trial, e.Cost)}
+		t := Try{N: e.N, Outcome: e.Outcome, Cost: TryCost(r.Trial, e.Cost), Tokens: TryTokens(r.Trial, e.Tokens)}
 		if e.Took > 0 {
 			t.Took = new(e.Took)
 		}
 		out = append(out, t)
 	}
 	if a := r.Attempt; a != nil {
-		t := Try{N: a.N, Outcome: r.Outcome, Cost: TryCost(r.Trial, a.Cost)}
+		t := Try{N: a.N, Outcome: r.Outcome, Cost: TryCost(r.Trial, a.Cost), Tokens: TryTokens(r.Trial, a.Tokens)}
 		if took, ok := r.Took(); ok {
 			t.Took = &took
 		}

@@ -7,10 +7,14 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/lang"
 	"github.com/ml-dev-bench/bench/engine/plan"
+	"github.com/ml-dev-bench/bench/engine/stats"
 )
 
 const judgedSuite = `
@@ -179,6 +183,27 @@ func TestJudgeOverflow(t *testing.T) {
 	r := j.Gate(gateNamed(p, "loss"), results, nil)
 	if want := "the results of matrix.m cannot be added up: json: unsupported value: +Inf"; r.Judgement != engine.GateInconclusive || r.Message != want {
 		t.Errorf("got %s: %s", r.Judgement, r.Message)
+	}
+}
+
+// Statistics are of the last attempt in everything that it took, be it money or
+// tokens: what was tried before tells nothing of an agent.
+func TestStatsOfRetried(t *testing.T) {
+	_, p := court(t, plan.Selection{})
+	trial := *p.Trials[0]
+	trial.Model = &engine.Model{Name: "m"}
+	r := engine.Result{
+		Trial: &trial, Outcome: engine.Outcome{Status: engine.StatusPassed},
+		Attempt: &engine.Attempt{
+			N: 2, Took: time.Second, Cost: new(0.5), Tokens: new(int64(120)),
+			Models: &engine.ModelUse{Requests: 3, Turns: 2, Input: new(int64(100)), Output: new(int64(20)), CacheRead: new(int64(60))},
+		},
+		Earlier: []engine.Try{{N: 1, Took: time.Minute, Cost: new(8.0), Tokens: new(int64(9000)), Outcome: engine.Outcome{Status: engine.StatusErrored}}},
+	}
+	got := stats.Summarize([]stats.Trial{statsOf(&r)})
+	tokens := &stats.Tokens{Input: 100, Output: 20, Cached: 60, Total: 120}
+	if diff := cmp.Diff([]any{new(0.5), tokens, new(int64(3)), new(int64(2)), new(1.0)}, []any{got.Cost, got.Tokens, got.Requests, got.Turns, got.Duration.Total}); diff != "" {
+		t.Errorf("cost, tokens, requests, turns and seconds (-want +got):\n%s", diff)
 	}
 }
 

@@ -61,7 +61,7 @@ func (r *recorder) observe(e apply.Event) {
 		r.write(journal.StepStarted{Step: e.Step.StepID(), Trial: idOf(e.Trial), Try: e.Try})
 	case apply.StepEnded:
 		r.write(journal.StepEnded{
-			Step: e.Step.StepID(), Trial: idOf(e.Trial), Try: e.Try, Outcome: e.Outcome, Took: e.Took, Cost: e.Cost, Retry: e.Again != nil,
+			Step: e.Step.StepID(), Trial: idOf(e.Trial), Try: e.Try, Outcome: e.Outcome, Took: e.Took, Cost: e.Cost, Tokens: e.Tokens, Retry: e.Again != nil,
 		})
 	case apply.TrialEnded:
 		if e.Result.Reused { // nothing has happened

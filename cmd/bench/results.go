@@ -68,7 +68,8 @@ func storedResult(results *store.Store, t *engine.Trial) (*engine.Result, error)
 	return r, nil
 }
 
-// statsOf is what statistics need of a result.
+// statsOf is what statistics need of a result. What it took is that of its last
+// attempt: earlier tries are in reports, which tell what was spent.
 func statsOf(r *engine.Result) stats.Trial {
 	t := r.Trial
 	out := stats.Trial{

@@ -119,6 +119,7 @@ type StepEnded struct {
 	Outcome engine.Outcome // zero if the step did what it should
 	Took    time.Duration
 	Cost    *float64       // USD; nil if it is not known
+	Tokens  *int64         // of models; nil if it is not known
 	Again   *time.Duration // until the next try; nil if there is none
 }
 
@@ -178,7 +179,8 @@ type runner struct {
 
 // A record is what is known of a run or check step.
 type record struct {
-	attempt *engine.Attempt
+	attempt *engine.Attempt // the last one that is stored
+	made    *engine.Attempt // by a try whose end has not been told, stored or not
 	grade   *engine.Grade
 	outcome engine.Outcome // of the last try; zero if there is something to go on with
 	began   time.Time      // of the last try

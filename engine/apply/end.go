@@ -43,9 +43,10 @@ func trialOf(s engine.Step) *engine.Trial {
 func (r *runner) tryEnded(id string, again *time.Duration) {
 	s, rec := r.steps[id], r.records[engine.StepID(id)]
 	e := StepEnded{Step: s, Trial: trialOf(s), Try: rec.try, Outcome: rec.outcome, Took: time.Since(rec.began), Again: again}
-	if _, run := s.(*engine.RunStep); run && rec.attempt != nil {
-		e.Cost = rec.attempt.Cost
+	if rec.made != nil {
+		e.Cost, e.Tokens = rec.made.Cost, rec.made.Tokens
 	}
+	rec.made = nil
 	r.tell(e)
 }
 

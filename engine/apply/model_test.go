@@ -2,15 +2,24 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/ml-dev-bench/bench/engine"
+	"github.com/ml-dev-bench/bench/engine/apply"
 	"github.com/ml-dev-bench/bench/engine/digest"
 	"github.com/ml-dev-bench/bench/engine/gateway"
 	"github.com/ml-dev-bench/bench/engine/sandbox"
@@ -111,5 +120,88 @@ func TestModelTrouble(t *testing.T) {
 		if r.Outcome.String() != c.want || !strings.Contains(r.Outcome.Detail, c.detail) || b.attempts(t) != c.attempts {
 			t.Errorf("%q: %v: %s; %d attempts", c.script, r.Outcome, r.Outcome.Detail, b.attempts(t))
 		}
+	}
+}
+
+// breaking lets the first sandboxes in which agents work break, once they have
+// worked.
+func breaking(d *fake.Driver, times int) *fake.Driver {
+	var broken atomic.Int64
+	d.Fail = func(_ context.Context, c fake.Call) error {
+		if c.Method == "Freeze" && !c.Grading && broken.Add(1) <= int64(times) {
+			return errors.New("the sandbox broke")
+		}
+		return nil
+	}
+	return d
+}
+
+// tokensTold are those of the tries of the last apply, in the order of their ends.
+func (b *bench) tokensTold() (told []int64) {
+	for _, e := range b.events {
+		if e, ok := e.(apply.StepEnded); ok && e.Tokens != nil {
+			told = append(told, *e.Tokens)
+		}
+	}
+	return told
+}
+
+// What a try has asked is told of the trial, also when another try was made: in the
+// same run, in the next one, and when its result is reused.
+func TestModelRetried(t *testing.T) {
+	const script = "turn always\ntext Yes.\nusage input=1000 output=10\n"
+	for name, attempts := range map[string]int{"in the same run": 2, "in the next run": 1} {
+		t.Run(name, func(t *testing.T) {
+			b := modelBench(t, breaking(asking(2), 1), script)
+			b.suite.Matrices[0].Retry.Attempts, b.suite.Matrices[0].Retry.On = attempts, []engine.Reason{engine.ReasonSandbox}
+			var told []int64
+			for run := range 3 {
+				r := b.apply(t, t.Context())[0]
+				told = append(told, b.tokensTold()...)
+				if attempts == 1 && run == 0 {
+					continue
+				}
+				broke := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonSandbox}
+				want := []engine.Try{{N: 1, Outcome: broke, Cost: new(2.0), Tokens: new(int64(2020))}}
+				if diff := cmp.Diff(want, r.Earlier, cmpopts.IgnoreFields(engine.Try{}, "Took")); diff != "" || r.Outcome.Status != engine.StatusPassed {
+					t.Errorf("run %d: %v; earlier tries (-want +got):\n%s", run+1, r.Outcome, diff)
+				}
+				if *r.Attempt.Tokens != 2020 {
+					t.Errorf("run %d: the last attempt alone has %d tokens", run+1, *r.Attempt.Tokens)
+				}
+			}
+			if !slices.Equal(told, []int64{2020, 2020}) {
+				t.Errorf("told of %d tokens, want each attempt once", told)
+			}
+		})
+	}
+}
+
+// What a try that could not be stored has asked is told as its own, and not that of
+// the try before it once more.
+func TestModelNotStored(t *testing.T) {
+	once, twice := asking(1), asking(2)
+	d := breaking(&fake.Driver{}, 1)
+	b := modelBench(t, d, "turn always\ntext Yes.\nusage input=1000 output=10\n")
+	b.suite.Matrices[0].Retry.On = []engine.Reason{engine.ReasonSandbox}
+	tries := 0
+	d.Program = func(ctx context.Context, box *fake.Box, cmd sandbox.Cmd) (sandbox.Exit, error) {
+		if tries++; tries == 1 {
+			return twice.Program(ctx, box, cmd)
+		}
+		drafts, err := filepath.Glob(filepath.Join(b.dir, "s", "drafts", "*"))
+		for _, draft := range drafts {
+			err = errors.Join(err, os.RemoveAll(draft))
+		}
+		if err != nil || len(drafts) == 0 {
+			t.Errorf("the drafts are %q: %v", drafts, err)
+		}
+		return once.Program(ctx, box, cmd)
+	}
+	if r := b.apply(t, t.Context())[0]; r.Outcome.String() != "errored(host)" || b.attempts(t) != 1 {
+		t.Errorf("%v: %s; %d attempts", r.Outcome, r.Outcome.Detail, b.attempts(t))
+	}
+	if told := b.tokensTold(); !slices.Equal(told, []int64{2020, 1010}) {
+		t.Errorf("told of %d tokens, want those of each try", told)
 	}
 }

@@ -66,12 +66,16 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) grap
 		w.talk.judge(a)
 	}
 	a.Ended = time.Now().UTC()
-	if err := draft.Commit(a); err != nil {
+	err = draft.Commit(a)
+	r.mu.Lock()
+	r.records[s.ID].made = a
+	if err == nil {
+		r.records[s.ID].attempt = a
+	}
+	r.mu.Unlock()
+	if err != nil {
 		return w.report(r.note(string(s.ID), hostFailure(err)))
 	}
-	r.mu.Lock()
-	r.records[s.ID].attempt = a
-	r.mu.Unlock()
 	report := w.report(r.note(string(s.ID), a.Outcome))
 	if errors.Is(err, errNoCommand) || errors.As(err, new(*providerError)) || w.talk.final() {
 		report.Class = "" // the next time would come to the same

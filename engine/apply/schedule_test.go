@@ -293,3 +293,26 @@ func TestBudget(t *testing.T) {
 		t.Errorf("cost %v", cost)
 	}
 }
+
+// A budget pays for every try, also for one whose sandbox broke, and for no more
+// than that has spent: another one is made only if the rest covers it.
+func TestBudgetPaysForTries(t *testing.T) {
+	for _, c := range []struct {
+		budget engine.Budget
+		want   string
+		tries  int
+	}{
+		{engine.Budget{Cost: 2.4}, "errored(sandbox)", 2},
+		{engine.Budget{Cost: 2.6}, "passed", 3},
+		{engine.Budget{Tokens: 2400}, "errored(sandbox)", 2},
+		{engine.Budget{Tokens: 2600}, "passed", 3},
+	} {
+		b := modelBench(t, breaking(asking(1), 2), "turn always\ntext Yes.\nusage input=750 output=0\n")
+		m := b.suite.Matrices[0]
+		m.Retry.Attempts, m.Retry.On = 3, []engine.Reason{engine.ReasonSandbox}
+		m.Limits.Cost, m.Limits.Tokens, m.Budget = 1, 1000, c.budget
+		if r := b.apply(t, t.Context())[0]; r.Outcome.String() != c.want || r.Tries() != c.tries {
+			t.Errorf("%+v: %v after %d tries, want %s after %d", c.budget, r.Outcome, r.Tries(), c.want, c.tries)
+		}
+	}
+}

@@ -62,6 +62,7 @@ type StepEnded struct {
 	Outcome engine.Outcome `json:"outcome,omitzero"` // zero if the step did what it should
 	Took    time.Duration  `json:"took_ns"`
 	Cost    *float64       `json:"cost_usd,omitempty"` // nil if it is not known
+	Tokens  *int64         `json:"tokens,omitempty"`   // of models; nil if it is not known
 	Retry   bool           `json:"retry,omitempty"`    // another try will be made
 }
 

@@ -43,6 +43,9 @@ var draw = rapid.Custom(func(t *rapid.T) Event {
 			cost := rapid.Float64Range(0, 1e9).Draw(t, "cost")
 			e.Cost = &cost
 		}
+		if rapid.Bool().Draw(t, "asked") {
+			e.Tokens = new(int64(n("tokens")))
+		}
 		return e
 	case 3:
 		trial := id

@@ -48,7 +48,7 @@ func TestAlong(t *testing.T) {
 	}
 }
 
-// A budget sets the limit of a trial aside, or else what most earlier ones cost.
+// A budget sets the limit of a trial aside, or else what most earlier ones took.
 func TestReserve(t *testing.T) {
 	provider := &engine.Provider{Name: "p", API: engine.APIOpenAI}
 	model := &engine.Model{Name: "m", Provider: provider, Price: &engine.Price{}}
@@ -59,8 +59,9 @@ func TestReserve(t *testing.T) {
 	h := &history{}
 	id := engine.TrialID{Matrix: "before", Case: "a", Agent: "react", Model: "m", N: 1}
 	for i := range 100 {
-		h.stored = append(h.stored, &engine.Stored{Trial: id, N: i + 1, Cost: new(float64(i) / 100)})
+		h.stored = append(h.stored, &engine.Stored{Trial: id, N: i + 1, Cost: new(float64(i) / 100), Tokens: new(int64(10 * i))})
 	}
+	h.stored = append(h.stored, &engine.Stored{Trial: id, N: 101}) // nobody knows what it took
 	for _, tt := range []struct {
 		name   string
 		limits engine.Limits
@@ -68,8 +69,9 @@ func TestReserve(t *testing.T) {
 		want   engine.Reserve
 	}{
 		{"no budget", engine.Limits{Cost: 2}, engine.Budget{}, engine.Reserve{}},
+		{"a limit of cost alone", engine.Limits{Cost: 2}, engine.Budget{Tokens: 9}, engine.Reserve{Cost: 2, Tokens: 950}},
 		{"limits", engine.Limits{Cost: 2, Tokens: 7}, engine.Budget{Cost: 9}, engine.Reserve{Cost: 2, Tokens: 7}},
-		{"history", engine.Limits{}, engine.Budget{Tokens: 9}, engine.Reserve{Cost: 0.95}},
+		{"history", engine.Limits{}, engine.Budget{Tokens: 9}, engine.Reserve{Cost: 0.95, Tokens: 950}},
 	} {
 		m.Limits, s.Budget = tt.limits, tt.budget
 		p, diags := plan.New(s, h, plan.Options{})

@@ -15,7 +15,8 @@ import (
 	"strconv"
 )
 
-// A Trial is what statistics need of one.
+// A Trial is what statistics need of one. It counts with its last attempt, also in
+// what it took: what was tried before that says nothing of an agent.
 type Trial struct {
 	Cell     string // trials of a cell differ in nothing but their number
 	Case     string

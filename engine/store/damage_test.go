@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,9 +204,9 @@ func TestTries(t *testing.T) {
 	commit(t, s, k, host) // somebody wanted it made again
 	commit(t, s, k, engine.Outcome{})
 	commit(t, s, k, host)
-	took, cost := graded.Took, graded.Cost
-	want := []engine.Try{{N: 5, Outcome: host, Took: took, Cost: cost}}
-	first := []engine.Try{{N: 1, Outcome: host, Took: took, Cost: cost}, {N: 3, Outcome: stopped, Took: took, Cost: cost}}
+	took, cost, tokens := graded.Took, graded.Cost, graded.Tokens
+	want := []engine.Try{{N: 5, Outcome: host, Took: took, Cost: cost, Tokens: tokens}}
+	first := []engine.Try{{N: 1, Outcome: host, Took: took, Cost: cost, Tokens: tokens}, {N: 3, Outcome: stopped, Took: took, Cost: cost, Tokens: tokens}}
 	for name, s := range map[string]*store.Store{"itself": s, "reopened": open(t, dir)} {
 		best := s.Best(k.Sum)
 		if best.N != 6 {
@@ -223,6 +224,32 @@ func TestTries(t *testing.T) {
 	}
 	if got := s.Tries(&engine.Stored{Trial: engine.TrialID{Matrix: "another"}}); got != nil {
 		t.Errorf("of a trial that is not stored: got %v", got)
+	}
+}
+
+// What an attempt took of models is unknown if its record does not say it: that is
+// not zero.
+func TestTriesOfOlderRecords(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "results")
+	s := locked(t, dir)
+	host := engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonHost}
+	k := key("run/1")
+	file := filepath.Join(s.Dir(commit(t, s, k, host)), "run.json")
+	commit(t, s, k, engine.Outcome{})
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, regexp.MustCompile(`(?m)^  "(cost_usd|tokens)": .*\n`).ReplaceAllString(string(text), ""))
+	for range 2 { // the second time from the index
+		s := open(t, dir)
+		tries := s.Tries(s.Best(k.Sum))
+		if len(tries) != 1 || tries[0].Tokens != nil || tries[0].Cost != nil {
+			t.Fatalf("got %+v, want one try of which nothing is known", tries)
+		}
+		if err := s.WriteIndex(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

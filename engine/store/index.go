@@ -33,14 +33,17 @@ import (
 // their length:
 //
 //	name  modified  matrix  case  agent  model  axes  n  attempts…
-//	attempt: n  modified  run.json  began  run key  outcome  took  cost  grades…
+//	attempt: n  modified  run.json  began  run key  outcome  took  cost  tokens  grades…
 //	grade:   n  grade.json  check key  outcome
 //	file:    modified  size
 //	outcome: status  reason  cause
 //
+// Cost and tokens are empty where they are not known.
+//
 // What files say is worked out when they are read: raise the version when
-// engine.Decide decides otherwise.
-const indexVersion = "bench index 1"
+// engine.Decide decides otherwise, and when a field is added. An index of another
+// version is not read, and the next one is made from the files.
+const indexVersion = "bench index 2"
 
 func (s *Store) indexFile() string { return filepath.Join(s.suiteDir(), "index") }
 
@@ -170,6 +173,10 @@ func (t *trial) appendTo(b []byte) []byte {
 			b = strconv.AppendFloat(b, *st.Cost, 'g', -1, 64)
 		}
 		b = append(b, '\t')
+		if st.Tokens != nil {
+			b = strconv.AppendInt(b, *st.Tokens, 10)
+		}
+		b = append(b, '\t')
 		b = appendNumbers(b, int64(len(st.Grades)))
 		for i, g := range st.Grades {
 			b = appendNumbers(b, int64(g.N), a.grades[i].modified, a.grades[i].size)
@@ -253,7 +260,7 @@ func (r *indexReader) trial(line []byte) *trial {
 	for range r.length() {
 		a := &attempt{stored: &engine.Stored{Trial: id, N: int(r.number())}, modified: r.number(), run: r.file(), began: r.number()}
 		st := a.stored
-		st.Run, st.Outcome, st.Took, st.Cost = r.digest(), r.outcome(), time.Duration(r.number()), r.cost()
+		st.Run, st.Outcome, st.Took, st.Cost, st.Tokens = r.digest(), r.outcome(), time.Duration(r.number()), r.cost(), r.tokens()
 		if n := r.length(); n > 0 {
 			st.Grades, a.grades = make([]engine.StoredGrade, n), make([]file, n)
 			for i := range n {
@@ -343,4 +350,14 @@ func (r *indexReader) cost() *float64 {
 	usd, err := strconv.ParseFloat(string(field), 64)
 	r.broken = r.broken || err != nil
 	return &usd
+}
+
+func (r *indexReader) tokens() *int64 {
+	field := r.field()
+	if len(field) == 0 {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(field), 10, 64)
+	r.broken = r.broken || err != nil
+	return &n
 }

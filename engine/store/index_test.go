@@ -24,11 +24,14 @@ import (
 func known(s *store.Store) string {
 	var b strings.Builder
 	for st := range s.All() {
-		cost := "unknown"
+		cost, tokens := "unknown", "unknown"
 		if st.Cost != nil {
 			cost = fmt.Sprint(*st.Cost)
 		}
-		fmt.Fprintln(&b, st.Trial, st.N, st.Run.Short(), st.Outcome, st.Took, cost, st.Grades, s.Latest(st.Trial).N, s.Best(st.Run).Trial, s.Best(st.Run).N)
+		if st.Tokens != nil {
+			tokens = fmt.Sprint(*st.Tokens)
+		}
+		fmt.Fprintln(&b, st.Trial, st.N, st.Run.Short(), st.Outcome, st.Took, cost, tokens, st.Grades, s.Latest(st.Trial).N, s.Best(st.Run).Trial, s.Best(st.Run).N)
 	}
 	for _, d := range s.Damaged {
 		fmt.Fprintln(&b, "damaged:", d)
@@ -128,6 +131,9 @@ func (m *machine) commit(t *rapid.T) {
 	if m.n%2 == 0 {
 		cost := float64(m.n) / 3
 		a.Cost = &cost
+	}
+	if m.n%3 == 0 {
+		a.Tokens = new(int64(m.n - 3)) // none is not unknown
 	}
 	draft, err := m.s.Begin(id)
 	if err == nil {
@@ -302,10 +308,36 @@ func TestSameTick(t *testing.T) {
 	}
 	for stamp, want := range map[int64]time.Duration{0: 3 * time.Second, 1: 2 * time.Second} {
 		_, trials, _ := strings.Cut(string(index), "\n")
-		rest := fmt.Sprintf("%d\t\n%s", tick.UnixNano()+stamp, trials)
-		write(t, filepath.Join(dir, "suite", "index"), fmt.Sprintf("bench index 1\t%08x\t%s", crc32.Checksum([]byte(rest), crc32.MakeTable(crc32.Castagnoli)), rest))
+		writeIndex(t, dir, 2, tick.UnixNano()+stamp, trials)
 		if got := open(t, dir).Latest(id).Took; got != want {
 			t.Errorf("stamp %d ns after the change: got %v, want %v", stamp, got, want)
+		}
+	}
+}
+
+// writeIndex writes an index as it would be if bench had made it.
+func writeIndex(t *testing.T, dir string, version int, stamp int64, trials string) {
+	t.Helper()
+	rest := fmt.Sprintf("%d\t\n%s", stamp, trials)
+	write(t, filepath.Join(dir, "suite", "index"), fmt.Sprintf("bench index %d\t%08x\t%s", version, crc32.Checksum([]byte(rest), crc32.MakeTable(crc32.Castagnoli)), rest))
+}
+
+// An index of another version may look like one of this version, and mean
+// something else: the files are read instead.
+func TestIndexOfAnotherVersion(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "results")
+	a := commit(t, locked(t, dir), key("run/1"), engine.Outcome{})
+	open(t, dir) // makes an index
+	index, err := os.ReadFile(filepath.Join(dir, "suite", "index"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, trials, _ := strings.Cut(string(index), "\n")
+	trials = strings.Replace(trials, fmt.Sprintf("\t%d\t", *a.Tokens), "\t7\t", 1)
+	for version, want := range map[int]int64{1: *a.Tokens, 2: 7, 3: *a.Tokens} {
+		writeIndex(t, dir, version, time.Now().Add(time.Minute).UnixNano(), trials)
+		if got := open(t, dir).Latest(id).Tokens; got == nil || *got != want {
+			t.Errorf("version %d: got %v, want %d", version, got, want)
 		}
 	}
 }

@@ -20,10 +20,10 @@ func TestMemoryOfATrial(t *testing.T) {
 	before := heap()
 	for i := range trials {
 		at := trialOfMany(i)
-		cost := 0.5
+		cost, tokens := 0.5, int64(i)
 		a := &engine.Attempt{
 			Trial: at, Key: key("run/1"), Image: string(make([]byte, 500)), LimitDetail: string(make([]byte, 500)),
-			Left: make([]string, 100), Cost: &cost, Began: time.Unix(int64(i), 0), Took: time.Minute,
+			Left: make([]string, 100), Cost: &cost, Tokens: &tokens, Began: time.Unix(int64(i), 0), Took: time.Minute,
 		}
 		a.Key.Sum[0], a.Key.Sum[1] = byte(i), byte(i>>8)
 		draft, err := s.Begin(at)

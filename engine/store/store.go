@@ -254,7 +254,7 @@ func (s *Store) Tries(st *engine.Stored) []engine.Try {
 		case o.Status == engine.StatusInvalid || o.Verdict():
 			out = nil
 		default:
-			out = append(out, engine.Try{N: a.stored.N, Outcome: o, Took: a.stored.Took, Cost: a.stored.Cost})
+			out = append(out, engine.Try{N: a.stored.N, Outcome: o, Took: a.stored.Took, Cost: a.stored.Cost, Tokens: a.stored.Tokens})
 		}
 	}
 	return out

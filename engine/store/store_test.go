@@ -41,10 +41,10 @@ func locked(t *testing.T, dir string) *store.Store {
 // commit stores an attempt that has all that one can have.
 func commit(t *testing.T, s *store.Store, key engine.Key, outcome engine.Outcome) *engine.Attempt {
 	t.Helper()
-	exit, cpu, memory, cost := 3, 1500*time.Millisecond, int64(1<<20), 0.1+0.2
+	exit, cpu, memory, cost, tokens := 3, 1500*time.Millisecond, int64(1<<20), 0.1+0.2, int64(1<<53+1)
 	a := &engine.Attempt{
 		Trial: id, Key: key, Seed: 1<<64 - 1, Outcome: outcome, Exit: &exit, Limit: engine.ReasonLimitWallClock, LimitDetail: "stopped after 2s",
-		Image: "sha256:0", Cost: &cost, Usage: engine.Usage{CPU: &cpu, PeakMemory: &memory}, Output: engine.Output{Written: 9, Kept: 8},
+		Image: "sha256:0", Cost: &cost, Tokens: &tokens, Usage: engine.Usage{CPU: &cpu, PeakMemory: &memory}, Output: engine.Output{Written: 9, Kept: 8},
 		Snapshot: digest.Bytes([]byte("s")), Left: []string{"odd\x1bname"}, Version: engine.Version{Bench: "0.1.0"},
 		Began: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Took: 2 * time.Second,
 	}
@@ -93,7 +93,7 @@ func TestReopen(t *testing.T) {
 		t.Errorf("what a plan holds was changed: %v", before)
 	}
 	stored := &engine.Stored{
-		Trial: id, N: 1, Run: want.Key.Sum, Took: want.Took, Cost: want.Cost,
+		Trial: id, N: 1, Run: want.Key.Sum, Took: want.Took, Cost: want.Cost, Tokens: want.Tokens,
 		Grades: []engine.StoredGrade{
 			{N: 1, Check: old.Key.Sum, Outcome: engine.Outcome{Status: engine.StatusFailed, Reason: engine.ReasonLimitWallClock}},
 			{N: 2, Check: latest.Key.Sum, Outcome: engine.Outcome{Status: engine.StatusErrored, Reason: engine.ReasonCheck}},

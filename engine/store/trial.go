@@ -221,6 +221,9 @@ func storedOf(a *engine.Attempt) *engine.Stored {
 	if a.Cost != nil {
 		st.Cost = new(*a.Cost) // not a pointer that could hold the attempt in memory
 	}
+	if a.Tokens != nil {
+		st.Tokens = new(*a.Tokens)
+	}
 	return st
 }
 

@@ -167,6 +167,7 @@ type try struct {
 	Detail  string        `json:"detail,omitempty"`
 	Took    *float64      `json:"took_seconds,omitempty"`
 	Cost    *float64      `json:"cost_usd,omitempty"`
+	Tokens  *int64        `json:"tokens,omitempty"`
 }
 
 type service struct {

@@ -38,7 +38,7 @@ func earlier(r *engine.Result) []try {
 	out := []try{}
 	for _, t := range reporters.Tries(r)[:len(r.Earlier)] {
 		out = append(out, try{Attempt: t.N, Status: t.Outcome.Status, Reason: t.Outcome.Reason,
-			Detail: t.Outcome.Detail, Took: seconds(t.Took), Cost: t.Cost})
+			Detail: t.Outcome.Detail, Took: seconds(t.Took), Cost: t.Cost, Tokens: t.Tokens})
 	}
 	return out
 }

@@ -17,13 +17,13 @@ func Eventful() *engine.Run {
 	hello, logs := b.newCase("hello_world", 12), b.newCase("model_training/parse_logs", 7)
 	oracle, react := b.agent("oracle"), b.agent("react")
 
-	again(b.passed(b.trial(smoke, hello, oracle, "", 1), 2*time.Second), engine.ReasonSandbox, 0, nil)
+	again(b.passed(b.trial(smoke, hello, oracle, "", 1), 2*time.Second), engine.ReasonSandbox, 0, nil, nil)
 	paid(b.passed(b.trial(smoke, hello, react, "gpt", 1), 8*time.Second), 0.12, 5200)
 	r := paid(b.passed(b.trial(smoke, hello, react, "gpt", 2), 9*time.Second), 0.1, 4800)
-	again(again(r, engine.ReasonProvider, 4200*time.Millisecond, new(0.034)), engine.ReasonHost, 0, nil)
+	again(again(r, engine.ReasonProvider, 4200*time.Millisecond, new(0.034), new(int64(1700))), engine.ReasonHost, 0, nil, nil)
 	r = paid(b.errored(b.trial(smoke, hello, react, "qwen", 1), engine.ReasonProvider, "the provider answered 529 three times"), 0.002, 90)
-	again(again(r, engine.ReasonProvider, time.Second, new(0.001)), engine.ReasonProvider, time.Second, new(0.0005))
-	again(paid(b.failedCheck(b.trial(smoke, hello, react, "qwen", 2), 30*time.Second), 0.5, 70000), engine.ReasonProvider, time.Second, new(0.25))
+	again(again(r, engine.ReasonProvider, time.Second, new(0.001), new(int64(40))), engine.ReasonProvider, time.Second, new(0.0005), new(int64(20)))
+	again(paid(b.failedCheck(b.trial(smoke, hello, react, "qwen", 2), 30*time.Second), 0.5, 70000), engine.ReasonProvider, time.Second, new(0.25), new(int64(35000)))
 
 	r = paid(b.passed(b.trial(wide, logs, react, "gpt", 1), 40*time.Second), 1, 100000)
 	r.Reused = true
@@ -55,8 +55,8 @@ func Eventful() *engine.Run {
 
 // again puts an errored try after those that the result already has, before the
 // attempt that it is of.
-func again(r *engine.Result, reason engine.Reason, took time.Duration, cost *float64) *engine.Result {
-	r.Earlier = append(r.Earlier, engine.Try{N: len(r.Earlier) + 1, Took: took, Cost: cost,
+func again(r *engine.Result, reason engine.Reason, took time.Duration, cost *float64, tokens *int64) *engine.Result {
+	r.Earlier = append(r.Earlier, engine.Try{N: len(r.Earlier) + 1, Took: took, Cost: cost, Tokens: tokens,
 		Outcome: engine.Outcome{Status: engine.StatusErrored, Reason: reason}})
 	r.Attempt.N = len(r.Earlier) + 1
 	return r

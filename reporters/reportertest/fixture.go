@@ -99,7 +99,7 @@ func Hostile() *engine.Run {
 	b.errored(b.trial(m, c, a, "", 5), Evil, Evil)
 	nan := b.passed(b.trial(m, c, a, "", 6), time.Second)
 	nan.Grade.Checks[0].Score = math.NaN()
-	again(nan, Evil, time.Second, new(math.Inf(1)))
+	again(nan, Evil, time.Second, new(math.Inf(1)), new(int64(-1)))
 	nan.Attempt.Cost, nan.Attempt.Origin = new(math.NaN()), engine.Origin{Host: Evil, Agent: Evil}
 	nan.Earlier = append(nan.Earlier, engine.Try{N: 2})
 	nan.Attempt.N = 3
