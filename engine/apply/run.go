@@ -66,15 +66,15 @@ func (r *runner) run(ctx context.Context, s *engine.RunStep, gpus []string) grap
 		w.talk.judge(a)
 	}
 	a.Ended = time.Now().UTC()
-	err = draft.Commit(a)
+	lost := draft.Commit(a)
 	r.mu.Lock()
 	r.records[s.ID].made = a
-	if err == nil {
+	if lost == nil {
 		r.records[s.ID].attempt = a
 	}
 	r.mu.Unlock()
-	if err != nil {
-		return w.report(r.note(string(s.ID), hostFailure(err)))
+	if lost != nil {
+		return w.report(r.note(string(s.ID), hostFailure(lost)))
 	}
 	report := w.report(r.note(string(s.ID), a.Outcome))
 	if errors.Is(err, errNoCommand) || errors.As(err, new(*providerError)) || w.talk.final() {

@@ -109,6 +109,21 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+// An agent whose command does not exist would not have one the next time: it is told
+// at once.
+func TestNoCommand(t *testing.T) {
+	b := newBench(t, &fake.Driver{Program: func(_ context.Context, _ *fake.Box, cmd sandbox.Cmd) (sandbox.Exit, error) {
+		if cmd.Args[0] == "sh" { // which looks for it
+			return sandbox.Exit{Code: 1}, nil
+		}
+		return sandbox.Exit{Code: 127}, nil
+	}}, []string{"a"})
+	b.suite.Matrices[0].Retry = engine.DefaultRetry
+	if r := b.apply(t, t.Context())[0]; r.Outcome.String() != "errored(sandbox)" || !strings.Contains(r.Outcome.Detail, "there is no command") || r.Tries() != 1 {
+		t.Errorf("%v after %d tries: %s", r.Outcome, r.Tries(), r.Outcome.Detail)
+	}
+}
+
 // A judge decides gates by a function of the test.
 type judge struct {
 	gate  func(g *engine.Gate, results map[string][]engine.Result) engine.Judgement
