@@ -57,10 +57,13 @@ func (t *talk) close(a *engine.Attempt) error {
 	return errors.Join(err, t.trace.Close())
 }
 
+// over reports whether there was a talk, and it has ended.
+func (t *talk) over() bool { return t != nil && t.use != nil }
+
 // judge makes of a talk that has ended what it means for the attempt.
 func (t *talk) judge(a *engine.Attempt) {
 	switch {
-	case t == nil || t.use == nil:
+	case !t.over():
 	case t.troubled():
 		a.Outcome = engine.Outcome{Status: engine.StatusErrored, Reason: t.use.Trouble.Reason, Detail: t.use.Trouble.Detail}
 	case t.use.Limit != "" && a.Limit == "":
@@ -70,7 +73,7 @@ func (t *talk) judge(a *engine.Attempt) {
 
 // troubled reports whether the attempt says nothing about the agent, for its
 // provider's sake.
-func (t *talk) troubled() bool { return t != nil && t.use != nil && t.use.Trouble != nil }
+func (t *talk) troubled() bool { return t.over() && t.use.Trouble != nil }
 
 // final reports whether another attempt would come to the same.
 func (t *talk) final() bool {

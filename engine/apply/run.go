@@ -90,7 +90,9 @@ var errNoCommand = errors.New("there is no command")
 // started, in bytes.
 const leastRoom = 1 << 20
 
-// report says what the attempt has spent. What is not known is left out.
+// report says what the attempt has spent. What is not known is left out if something
+// was set aside for it, which is taken to be spent then; or else it is about what the
+// calls to the model must have cost, so that no budget is overdrawn without end.
 func (w *worker) report(report graph.Report) graph.Report {
 	report.Spent = map[string]float64{}
 	book := func(what string, amount float64) {
@@ -98,11 +100,18 @@ func (w *worker) report(report graph.Report) graph.Report {
 			report.Spent[accountOf(m, what)] = amount
 		}
 	}
-	if w.attempt.Cost != nil {
-		book(accountCost, *w.attempt.Cost)
+	a, aside := w.attempt, w.trial.Reserve
+	switch {
+	case a.Cost != nil:
+		book(accountCost, *a.Cost)
+	case aside.Cost == 0 && w.talk.over():
+		book(accountCost, w.talk.use.AboutCost)
 	}
-	if w.attempt.Tokens != nil {
-		book(accountTokens, float64(*w.attempt.Tokens))
+	switch {
+	case a.Tokens != nil:
+		book(accountTokens, float64(*a.Tokens))
+	case aside.Tokens == 0 && w.talk.over():
+		book(accountTokens, float64(w.talk.use.AboutTokens))
 	}
 	return report
 }

@@ -109,6 +109,22 @@ func TestRetry(t *testing.T) {
 	})
 }
 
+// What nobody knows counts against a budget as about what it must be, also where
+// nothing could be set aside for it.
+func TestBudgetOfUnknown(t *testing.T) {
+	for name, budget := range map[string]engine.Budget{"tokens": {Tokens: 1}, "cost": {Cost: 0.000001}} {
+		b := modelBench(t, asking(1), "turn always\ntext Yes.\nusage none\n")
+		b.suite.Matrices[0].Trials, b.suite.Matrices[0].Budget = 3, budget
+		var got []string
+		for _, r := range b.apply(t, t.Context()) {
+			got = append(got, r.Outcome.String())
+		}
+		if want := []string{"passed", "skipped(budget)", "skipped(budget)"}; !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
 // An agent whose command does not exist would not have one the next time: it is told
 // at once.
 func TestNoCommand(t *testing.T) {

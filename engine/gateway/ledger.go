@@ -148,7 +148,7 @@ func inUSD(usd float64) string {
 }
 
 func (l *ledger) use() Use {
-	u := Use{ModelUse: engine.ModelUse{Requests: l.requests, Turns: l.turns, Refused: l.refused, Served: l.served}}
+	u := Use{ModelUse: engine.ModelUse{Requests: l.requests, Turns: l.turns, Refused: l.refused, Served: l.served}, AboutCost: l.spent, AboutTokens: l.estimate}
 	if !l.costly {
 		u.Cost = new(l.cost)
 	}

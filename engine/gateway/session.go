@@ -80,6 +80,10 @@ type Use struct {
 	Cost   *float64 // USD; nil if it is not known
 	Tokens *int64   // of all kinds; nil if they are not known
 
+	// What limits went by: about as much, where it is not known.
+	AboutCost   float64
+	AboutTokens int64
+
 	// Limit is what the agent has used up: a call was refused for it. Empty if none
 	// was. LimitDetail says it in a sentence.
 	Limit       engine.Reason
