@@ -185,7 +185,7 @@ func (s *scan) shell() {
 		if !there {
 			s.find(engine.Finding{
 				Severity: engine.SeverityError, Rule: "no-shell", Summary: fmt.Sprintf("there is no %s on the PATH of the image", program),
-				Detail: fmt.Sprintf("bench needs cat and sh in every image: one keeps a sandbox alive, the other runs commands in it. The PATH is %s.", s.Path),
+				Detail: fmt.Sprintf("bench needs cat and sh in every image: sh keeps a sandbox alive and runs commands in it, and cat reads what it has used. The PATH is %s.", s.Path),
 				Fix:    "Add them, or base the image on one that has them, such as debian or alpine.",
 			})
 		}

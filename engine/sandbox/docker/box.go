@@ -117,7 +117,7 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 	c, err := d.provider.CreateContainer(waiting, tc.ContainerRequest{
 		Image:          spec.Image,
 		ImagePlatform:  spec.Sandbox.Platform,
-		Entrypoint:     []string{"cat"}, // waits for the end of stdin, and does nothing else
+		Entrypoint:     []string{"sh", "-c", firstProcess},
 		Labels:         d.session.labels(spec.Trial),
 		ConfigModifier: config,
 		HostConfigModifier: func(h *container.HostConfig) {
@@ -130,11 +130,19 @@ func (d *Driver) create(ctx context.Context, spec sandbox.Spec, mounts []mount.M
 	return c, errors.Join(err, ctx.Err())
 }
 
+// firstProcess is that of a container: it ends when its standard input does,
+// and reaps what daemons leave behind. The kernel lets nobody inside kill it, not even
+// root; its child, which waits for the end, can be killed, and there is a new one
+// then. So an agent that kills all it can does not take its sandbox away, which would
+// look like trouble of the world. It needs no program but the shell that it is.
+const firstProcess = "until (while read -r line; do :; done); do :; done"
+
 func config(c *container.Config) {
 	c.User = "0:0"
 	c.WorkingDir = "/"
 	c.OpenStdin, c.StdinOnce, c.AttachStdin = true, true, true
 	c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+	c.StopSignal = "SIGKILL" // which no first process can ignore
 }
 
 // Capabilities of root. None is needed where root only waits; a check must be
@@ -151,9 +159,7 @@ const maxFiles = 4096
 
 func hostConfig(h *container.HostConfig, spec sandbox.Spec) {
 	s := spec.Sandbox
-	yes := true
 	h.AutoRemove = true
-	h.Init = &yes // reaps what daemons leave behind
 	h.LogConfig.Type = "none"
 	h.CapDrop = []string{"ALL"}
 	switch {

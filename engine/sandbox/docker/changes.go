@@ -32,19 +32,12 @@ func (b *box) Changes(ctx context.Context, each func(sandbox.Change) error) erro
 		if err := in.Decode(&change); err != nil {
 			return wrap("listing what changed in a sandbox", err)
 		}
-		if strings.HasSuffix(change.Path, initPath) {
-			continue
-		}
 		if err := each(sandbox.Change{Path: change.Path, Deleted: change.Kind == container.ChangeDelete}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// initPath is where the engine mounts the program that reaps in every container;
-// in many images /sbin is a link to /usr/sbin.
-const initPath = "/sbin/docker-init"
 
 func (b *box) askChanges(ctx context.Context) (io.ReadCloser, error) {
 	dial := b.client.Dialer()

@@ -40,11 +40,7 @@ func (b *box) terminate(c *command, grace time.Duration) {
 		case <-ctx.Done():
 		}
 	}()
-	script := "kill -15 -1"
-	if c.User.UID == 0 {
-		script = terminateRoot
-	}
-	if b.signal(ctx, c.User, script) != nil {
+	if b.signal(ctx, c.User, "kill -15 -1") != nil {
 		return
 	}
 	select {
@@ -61,21 +57,9 @@ func (b *box) terminate(c *command, grace time.Duration) {
 	}
 }
 
-// terminateRoot is kill -15 -1 for root, which would reach the process whose end
-// is the container's. That one is the oldest, so its number is the lowest after 1.
-const terminateRoot = `keeper=0
-for p in /proc/[0-9]*; do
-	p=${p#/proc/}
-	if [ "$p" -gt 1 ] && { [ "$keeper" = 0 ] || [ "$p" -lt "$keeper" ]; }; then keeper=$p; fi
-done
-for p in /proc/[0-9]*; do
-	case ${p#/proc/} in 1 | $$ | "$keeper") ;; *) kill -15 "${p#/proc/}" 2>/dev/null ;; esac
-done
-true`
-
-// idle reports whether nothing runs in the container but what keeps it: the init,
-// the process that waits, and the helper that carries what is served. An engine
-// that cannot say so has nothing to wait for.
+// idle reports whether nothing runs in the container but what keeps it: the first
+// process, its child, and the helper that carries what is served. An engine that
+// cannot say so has nothing to wait for.
 func (b *box) idle(ctx context.Context) bool {
 	keep := 2
 	if b.way.alive() {
@@ -85,8 +69,8 @@ func (b *box) idle(ctx context.Context) bool {
 	return err != nil || len(top.Processes) <= keep
 }
 
-// kill ends everything that runs as the user of a command. Root cannot be killed
-// in this way without its container, so it is frozen.
+// kill ends everything that runs as the user of a command. What runs as root cannot
+// be killed in this way without the helper, so the container is frozen.
 func (b *box) kill(c *command) {
 	if c.User.UID != 0 && b.killed(c) {
 		return

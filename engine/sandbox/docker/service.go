@@ -44,7 +44,7 @@ type service struct {
 // and then run as a user without privileges.
 var serviceCaps = []string{"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
 
-// keeperMemory is enough for an init and a process that waits, in bytes.
+// keeperMemory is enough for two shells that wait, in bytes.
 const keeperMemory = 32 << 20
 
 // startServices starts all services, and waits until each is ready.

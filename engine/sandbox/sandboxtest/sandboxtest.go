@@ -86,6 +86,7 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 		{"floods are drained", flood},
 		{"missing command", missingCommand},
 		{"cannot kill its keeper", keeper},
+		{"reaps orphans", orphans},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if slices.Contains(without, Promise(test.name)) {
@@ -102,6 +103,7 @@ func Run(t *testing.T, d sandbox.Driver, image string, without ...Promise) {
 		t.Run("what changed is told", func(t *testing.T) { t.Parallel(); changes(t, d, image) })
 		t.Run("files over the image", func(t *testing.T) { t.Parallel(); over(t, d, image) })
 	}
+	t.Run("root cannot kill its keeper", func(t *testing.T) { t.Parallel(); keeperOfRoot(t, d, image) })
 	t.Run("lost shell", func(t *testing.T) { t.Parallel(); lostShell(t, d, image) })
 	t.Run(string(Serving), func(t *testing.T) {
 		if slices.Contains(without, Serving) {
@@ -292,6 +294,41 @@ func keeper(t *testing.T, b *box) {
 	b.sh(t, `kill -9 1; kill -9 -1`)
 	if exit, out := b.sh(t, `cat given.txt`); exit.Code != 0 || out != "given\n" {
 		t.Errorf("the sandbox is gone: %d, %q", exit.Code, out)
+	}
+}
+
+// orphans leaves processes behind whose parents have ended: when they end, too, nobody
+// but the sandbox can take note of that, and they would count as processes for ever.
+func orphans(t *testing.T, b *box) {
+	const count = `for p in /proc/[0-9]*; do read -r _ _ state _ <$p/stat && [ "$state" = Z ] && echo $p; done 2>/dev/null; true`
+	b.sh(t, `for i in 1 2 3 4 5; do (sleep 0.1 &); done; sleep 0.5`)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		_, out := b.sh(t, count)
+		if out == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("not reaped: %s", out)
+		}
+	}
+}
+
+// keeperOfRoot is about agents that are root, and kill all that they can: they end by
+// that, and their sandbox does not.
+func keeperOfRoot(t *testing.T, d sandbox.Driver, image string) {
+	spec := Spec(image)
+	withRoot := *spec.Sandbox
+	withRoot.User = engine.Root
+	spec.Sandbox = &withRoot
+	b := &box{start(t, d, spec)}
+	for _, script := range []string{"kill -9 1; kill -9 -1; exit 3", "kill -15 -1; kill -9 1; exit 3", "setsid sleep 1000 & kill -9 -1; wait; kill -9 $$"} {
+		exit, err := b.Exec(t.Context(), sandbox.Cmd{Args: []string{"sh", "-c", script}, Dir: "/workspace", User: engine.Root})
+		if err != nil || exit.Code != 3 && exit.Code != 137 {
+			t.Errorf("%s: got %v, %v", script, exit, err)
+		}
+	}
+	if got := b.root(t, "cat /workspace/given.txt"); got != "given\n" {
+		t.Errorf("the sandbox is gone: %q", got)
 	}
 }
 
