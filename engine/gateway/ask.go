@@ -168,7 +168,7 @@ func (r *reply) again() bool {
 		return r.failure.Retry
 	}
 	var miss *cassette.Miss
-	return !errors.As(r.err, &miss) && !errors.Is(r.err, errLargeAnswer)
+	return !errors.As(r.err, &miss) && !errors.Is(r.err, errLargeAnswer) && !errors.Is(r.err, errEncoded)
 }
 
 // errLargeAnswer would be as large, and cost as much, the next time.

@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"compress/gzip"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +10,14 @@ import (
 	"github.com/ml-dev-bench/bench/engine"
 	"github.com/ml-dev-bench/bench/engine/gateway/wire"
 )
+
+func zipped(text string) string {
+	var out strings.Builder
+	zip := gzip.NewWriter(&out)
+	_, _ = io.WriteString(zip, text) // a builder takes everything
+	_ = zip.Close()
+	return out.String()
+}
 
 // What a provider does wrong is made good before the agent has seen a byte, told as
 // it happened after it, or no fault of the agent's.
@@ -68,6 +78,11 @@ func TestProviderFaults(t *testing.T) {
 		{"no money", false, []act{fail(429, "", `{"error":{"message":"pay","type":"insufficient_quota","code":"insufficient_quota"}}`)}, 403, "pay", 1, engine.ReasonAuth, false},
 		{"an unknown model", false, []act{fail(404, "", `{"error":{"message":"no such model","code":"model_not_found"}}`)}, 403, "no such model", 1, engine.ReasonAuth, false},
 		{"a context too long", false, []act{fail(400, "", `{"error":{"message":"too long","code":"context_length_exceeded"}}`)}, 400, "context_length_exceeded", 1, "", false},
+		{"gzip that nobody asked for", false, []act{fail(200, "Content-Encoding: gzip\r\n", zipped(plainChat))}, 200, "Hi there", 1, "", false},
+		{"gzip in a stream", true, []act{{send: answer(200, asStream+"Content-Encoding: gzip\r\n", zipped(allChunks))}}, 200, "[DONE]", 1, "", false},
+		{"gzip in an error", false, []act{fail(400, "Content-Encoding: gzip\r\n", zipped(`{"error":{"message":"too long","code":"context_length_exceeded"}}`))}, 400, "too long", 1, "", false},
+		{"gzip that is none, then an answer", false, []act{fail(200, "Content-Encoding: gzip\r\n", plainChat), ok}, 200, "Hi there", 2, "", false},
+		{"another encoding", false, []act{fail(200, "Content-Encoding: br\r\n", plainChat)}, 403, "encoded, although it was asked for none: \\\"br", 1, engine.ReasonProvider, false},
 		{"a redirect", false, []act{fail(302, "Location: http://127.0.0.1:1/\r\n", "")}, 403, "correct its base_url", 1, engine.ReasonAuth, false},
 	} {
 		t.Run(s.name, func(t *testing.T) {

@@ -23,7 +23,7 @@ type act struct {
 }
 
 // pause stands for some time between two parts of an answer.
-const pause = "\x00"
+const pause = "\x00pause\x00"
 
 // An ending is what becomes of the connection.
 type ending int

@@ -109,7 +109,7 @@ func New(providers []*engine.Provider, o Options) (*Gateway, error) {
 	}
 	var failed []error
 	for _, p := range providers {
-		made, err := newProvider(p, k, transport, g.timing)
+		made, err := newProvider(p, k, plainly{transport}, g.timing)
 		failed = append(failed, err)
 		g.providers[p] = made
 	}
