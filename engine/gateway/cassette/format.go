@@ -327,7 +327,11 @@ func (p *parser) request() ([]byte, error) {
 		}
 		return encode(value), nil
 	}
-	return p.raw()
+	raw, err := p.raw()
+	if value, not := decode(raw); not == nil { // somebody has written JSON as if it were none
+		raw = encode(value)
+	}
+	return raw, err
 }
 
 func isJSON(c byte) bool {
