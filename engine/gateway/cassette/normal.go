@@ -139,7 +139,7 @@ type shape struct {
 // before other days, or else "23 Nov 27 18:27" in a list of files would be the 23rd.
 var shapes = []shape{
 	{parts: []string{"/tmp/", "/folders/"}, form: tempForm, put: (*normalizer).temp, bare: true},
-	{parts: []string{"Chunk ID: "}, form: regexp.MustCompile(`\bChunk ID: [0-9a-f]{6}\b`), put: always("Chunk ID: <chunk>"), bare: true}, // of Codex
+	{parts: []string{"Chunk ID: ", "chunk_id"}, form: regexp.MustCompile(`\b(Chunk ID: |chunk_id"?: ?"?)[0-9a-f]{6}\b`), put: always("<chunk>"), bare: true}, // of Codex
 	{parts: []string{"-"}, form: regexp.MustCompile(`\b(\w*_)?[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`), put: (*normalizer).id},
 	{parts: []string{"_", "-"}, form: regexp.MustCompile(`\b(call|chatcmpl|ctc|fc|gen|item|msg|req|resp|rs|run|session|thread|toolu|turn)[_-][0-9A-Za-z]{12,}\b`), put: (*normalizer).id},
 	{parts: []string{"_1", "-1"}, form: regexp.MustCompile(`\b[A-Za-z]\w*[_-]1[5-9]\d{11}([_-]\d+)?\b`), put: (*normalizer).id}, // with milliseconds since 1970
@@ -148,6 +148,7 @@ var shapes = []shape{
 	{parts: months, form: regexp.MustCompile(`\b` + weekday + `(\d\d? +` + month + `|` + month + ` +\d\d?)\b(,? +` + year + `\b)?`), put: always("<date>")},
 	{parts: []string{"/19", "/20"}, form: regexp.MustCompile(`\b[0-3]?\d/[0-3]?\d/` + year + `\b`), put: always("<date>")},
 	{parts: []string{":"}, form: regexp.MustCompile(`\b` + clock + `\b`), put: always("<time>")},
+	{parts: []string{"seconds", "duration", "elapsed"}, form: regexp.MustCompile(`\b\w*(seconds|duration|elapsed)"?: ?\d+\.\d+(e-?\d+)?\b`), put: always("<duration>")},
 	{parts: []string{"s"}, form: regexp.MustCompile(`\b\d+\.\d+ ?(ns|µs|us|ms|s|sec|secs|seconds?)\b`), put: always("<duration>")},
 	{parts: []string{"0x"}, form: regexp.MustCompile(`\b0x[0-9a-fA-F]{6,16}\b`), put: always("<address>")},
 	{parts: []string{"PID", "PGID", "pid", "pgid"}, form: regexp.MustCompile(`\b(PG?ID|pg?id)s?(: ?|=| )\d+(, ?\d+)*\b`), put: always("<process>")},

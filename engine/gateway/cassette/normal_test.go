@@ -28,6 +28,7 @@ func TestNormal(t *testing.T) {
 		{"ids that belong together", `["call_Ab3dEf6hIj9l","call_Ab3dEf6hIj9l"]`, `["call_Zb3dEf6hIj9l","call_Yb3dEf6hIj9l"]`, false},
 		{"ids of Codex", `["msg_d9a3de06-b3dc-5acc-a012-c4c994401bb5","fco_01a21e43-1f02-7e33-9809-fe375efce1c0"]`, `["msg_17488151-4c0e-5b6a-8018-d1439b7e4bda","fco_01a21e44-e835-7ac0-8d5b-b90660df346c"]`, true},
 		{"chunks of Codex", `"Chunk ID: 43a0ae\nWall time: 0.0513 seconds\nProcess exited with code 0"`, `"Chunk ID: fabbed\nWall time: 1.2000 seconds\nProcess exited with code 0"`, true},
+		{"chunks of Codex in JSON", `"{\"chunk_id\":\"79a2f8\",\"wall_time_seconds\":0.000010092,\"exit_code\":0}"`, `"{\"chunk_id\":\"fabbed\",\"wall_time_seconds\":1.2e-5,\"exit_code\":0}"`, true},
 		{"ids of Gemini CLI", `["write_file_1795804083735_0","write_file_1795804083735_0"]`, `["write_file_1795804189579_0","write_file_1795804189579_0"]`, true},
 		{"ids of Gemini CLI that belong together", `["run_shell_command_1795804083878_0","run_shell_command_1795804083878_0"]`, `["run_shell_command_1795804083878_0","run_shell_command_1795804083888_1"]`, false},
 		{"processes", `"Output: 23\nProcess Group PGID: 52\nBackground PIDs: 61, 62"`, `"Output: 23\nProcess Group PGID: 54\nBackground PIDs: 1061, 62"`, true},
