@@ -301,7 +301,7 @@ func (c *call) fail(r *reply) {
 	c.row.Failure = r.failure
 	if c.r.Context().Err() != nil {
 		c.row.Gone = true
-		return
+		panic(http.ErrAbortHandler) // or else whoever still reads sees an empty answer that succeeded
 	}
 	var miss *cassette.Miss
 	switch {

@@ -61,9 +61,20 @@ func (l *ledger) isTurn(c wire.Call) bool {
 	return c.Kind == wire.KindCompletion && (c.Tools || !l.tools)
 }
 
+// turnsBefore is how many turns the agent has made when a call comes. The first one
+// with tools shows that those without were none: some agents ask for a title, or
+// which model is to work, before they begin.
+func (l *ledger) turnsBefore(c wire.Call) int64 {
+	if c.Tools && !l.tools {
+		return 0
+	}
+	return l.turns
+}
+
 // begin counts a call that is about to be made.
 func (l *ledger) begin(c wire.Call) {
 	l.requests++
+	l.turns = l.turnsBefore(c)
 	if l.isTurn(c) {
 		l.turns++
 	}
@@ -125,7 +136,8 @@ func (r Row) unbilled() bool {
 }
 
 // reached says which limit is used up, before a call is made; empty if none is.
-func (l *ledger) reached(limits engine.Limits, turn bool) (engine.Reason, string) {
+func (l *ledger) reached(limits engine.Limits, c wire.Call) (engine.Reason, string) {
+	turns := l.turnsBefore(c)
 	switch {
 	case limits.Cost > 0 && l.spent >= limits.Cost:
 		return engine.ReasonLimitCost, fmt.Sprintf("%s of %s USD", inUSD(l.spent), inUSD(limits.Cost))
@@ -133,8 +145,8 @@ func (l *ledger) reached(limits engine.Limits, turn bool) (engine.Reason, string
 		return engine.ReasonLimitTokens, fmt.Sprintf("%d of %d tokens", l.estimate, limits.Tokens)
 	case limits.Requests > 0 && l.requests >= limits.Requests:
 		return engine.ReasonLimitRequests, fmt.Sprintf("%d of %d requests", l.requests, limits.Requests)
-	case turn && limits.Turns > 0 && l.turns >= limits.Turns:
-		return engine.ReasonLimitTurns, fmt.Sprintf("%d of %d turns", l.turns, limits.Turns)
+	case l.isTurn(c) && limits.Turns > 0 && turns >= limits.Turns:
+		return engine.ReasonLimitTurns, fmt.Sprintf("%d of %d turns", turns, limits.Turns)
 	}
 	return "", ""
 }

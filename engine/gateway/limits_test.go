@@ -73,6 +73,25 @@ func hasShape(f wire.Family, body string) bool {
 	return e.Error.Type != "" && e.Error.Code != ""
 }
 
+// What an agent asks beside its work is no turn, also where it comes first: opencode
+// asks for a title before it begins, and Gemini CLI which model is to work.
+func TestTurnsAfterTitle(t *testing.T) {
+	r := newRig(t, engine.APIOpenAI)
+	r.trial.Limits = engine.Limits{Turns: 1}
+	r.scripted(always)
+	for i, c := range []struct {
+		tools  bool
+		status int
+	}{{false, 200}, {true, 200}, {false, 200}, {true, 403}} {
+		if status, body := r.ask(wire.OpenAI, false, c.tools); status != c.status {
+			t.Errorf("request %d: status %d: %s", i+1, status, body)
+		}
+	}
+	if use, _ := r.close(); use.Turns != 1 || use.Requests != 3 || use.Limit != engine.ReasonLimitTurns || !strings.HasSuffix(use.LimitDetail, "1 of 1 turns") {
+		t.Errorf("use: %+v", use)
+	}
+}
+
 // Requests and turns are counted before they are made, so none is one too many; what
 // calls that are under way cost is known only afterwards.
 func TestLimitsAtOnce(t *testing.T) {

@@ -172,7 +172,10 @@ func TestSpoiledRecording(t *testing.T) {
 		t.Fatal("no session")
 	}
 	r.server.Config.Handler = r.session
-	r.ask(wire.OpenAI, false, true)
+	http.DefaultClient.CloseIdleConnections() // a session that ends leaves none of use
+	if status, body := r.ask(wire.OpenAI, false, true); status != 403 {
+		t.Errorf("status %d: %s", status, body)
+	}
 	use, err := r.session.Close()
 	if err != nil || use.Trouble == nil {
 		t.Errorf("trouble %v, error %v", use.Trouble, err)

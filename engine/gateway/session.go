@@ -233,7 +233,7 @@ func (s *Session) broken(t Trouble) {
 // once is told again: what is used up stays so. The lock is held.
 func (s *Session) exhausted(c *call) *wire.Refusal {
 	if s.limit == "" {
-		s.limit, s.limitIs = s.ledger.reached(s.trial.Limits, s.ledger.isTurn(c.Call))
+		s.limit, s.limitIs = s.ledger.reached(s.trial.Limits, c.Call)
 		if s.limit == "" {
 			return nil
 		}

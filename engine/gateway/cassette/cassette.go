@@ -47,10 +47,11 @@
 //
 // A request is kept in its normal form: JSON with sorted keys, where a string of
 // several lines takes several lines, without what changes from run to run. Secrets,
-// random ids, dates, durations, addresses and the names of temporary files have
-// placeholders, and the same id has the same one within a request. "= 12" in a
-// request stands for as many lines of the one before it in the file: of its
-// beginning if it is the first line, of its end if it is the last.
+// random ids, dates, durations, addresses, numbers of processes, versions of kernels
+// and the names of temporary files have placeholders, and the same id has the same
+// one within a request. "= 12" in a request stands for as many lines of the one
+// before it in the file: of its beginning if it is the first line, of its end if it
+// is the last.
 //
 // An answer is kept byte for byte, but for secrets. JSON that came in one line
 // stands in several. All other bytes are in lines that begin with "| " if a line

@@ -115,40 +115,58 @@ func (n *normalizer) value(v any) any {
 func (n *normalizer) masked(s string) string { return string(n.mask([]byte(s))) }
 
 // clock is a time of day.
-const clock = `[0-2]\d:[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z| ?[+-]\d\d:?\d\d)?`
+const clock = `([0-2]\d:[0-5]\d(:[0-5]\d([.,]\d+)?)?(Z| ?[+-]\d\d:?\d\d| ?[AP]M)?|\d:[0-5]\d(:[0-5]\d)? ?[AP]M)`
+
+const (
+	weekday = `((Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?`
+	month   = `(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*`
+	year    = `(19|20)\d\d`
+)
+
+var months = []string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}
 
 // A shape is what changes from run to run. It asks for enough that no ordinary word
 // is taken for it, and lies in one line.
 type shape struct {
-	parts []string // of which every one holds one, beside a digit
+	parts []string // of which every one holds one
 	form  *regexp.Regexp
 	put   func(*normalizer, string) string
+	bare  bool // it need not hold a digit; all others do
 }
 
-const month = `(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*`
-
+// shapes are looked for one after the other: what comes first may be a part of what
+// comes later, and the other way round. A day that a time or a year follows comes
+// before other days, or else "23 Nov 27 18:27" in a list of files would be the 23rd.
 var shapes = []shape{
-	{[]string{"-"}, regexp.MustCompile(`\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`), (*normalizer).id},
-	{[]string{"_", "-"}, regexp.MustCompile(`\b(call|chatcmpl|ctc|fc|gen|item|msg|req|resp|rs|run|session|thread|toolu|turn)[_-][0-9A-Za-z]{12,}\b`), (*normalizer).id},
-	{[]string{"19", "20"}, regexp.MustCompile(`\b(19|20)\d\d(-[01]\d-[0-3]\d(T` + clock + `)?|[01]\d[0-3]\d[T_-]?[0-2]\d[0-5]\d[0-5]\dZ?)\b`), always("<date>")},
-	{[]string{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"}, regexp.MustCompile(`\b((Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? +)?(\d\d? +` + month + `|` + month + ` +\d\d?)\b(,? +(19|20)\d\d\b)?`), always("<date>")},
-	{[]string{":"}, regexp.MustCompile(`\b` + clock + `\b`), always("<time>")},
-	{[]string{"s"}, regexp.MustCompile(`\b\d+\.\d+ ?(ns|µs|us|ms|s|sec|secs|seconds?)\b`), always("<duration>")},
-	{[]string{"0x"}, regexp.MustCompile(`\b0x[0-9a-fA-F]{6,16}\b`), always("<address>")},
+	{parts: []string{"/tmp/", "/folders/"}, form: tempForm, put: (*normalizer).temp, bare: true},
+	{parts: []string{"Chunk ID: ", "chunk_id"}, form: regexp.MustCompile(`\b(Chunk ID: |chunk_id"?: ?"?)[0-9a-f]{6}\b`), put: always("<chunk>"), bare: true}, // of Codex
+	{parts: []string{"-"}, form: regexp.MustCompile(`\b(\w*_)?[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b`), put: (*normalizer).id},
+	{parts: []string{"_", "-"}, form: regexp.MustCompile(`\b(call|chatcmpl|ctc|fc|gen|item|msg|req|resp|rs|run|session|thread|toolu|turn)[_-][0-9A-Za-z]{12,}\b`), put: (*normalizer).id},
+	{parts: []string{"_1", "-1"}, form: regexp.MustCompile(`\b[A-Za-z]\w*[_-]1[5-9]\d{11}([_-]\d+)?\b`), put: (*normalizer).id}, // with milliseconds since 1970
+	{parts: []string{"19", "20"}, form: regexp.MustCompile(`\b` + year + `(-[01]\d-[0-3]\d(T` + clock + `)?|[01]\d[0-3]\d[T_-]?[0-2]\d[0-5]\d[0-5]\dZ?)\b`), put: always("<date>")},
+	{parts: months, form: regexp.MustCompile(`\b` + weekday + month + ` +\d\d?,? +(` + clock + `( +[A-Z]{3,5})?( +` + year + `)?|` + year + `)( [+-]\d{4})?\b`), put: always("<date>")},
+	{parts: months, form: regexp.MustCompile(`\b` + weekday + `(\d\d? +` + month + `|` + month + ` +\d\d?)\b(,? +` + year + `\b)?`), put: always("<date>")},
+	{parts: []string{"/19", "/20"}, form: regexp.MustCompile(`\b[0-3]?\d/[0-3]?\d/` + year + `\b`), put: always("<date>")},
+	{parts: []string{":"}, form: regexp.MustCompile(`\b` + clock + `\b`), put: always("<time>")},
+	{parts: []string{"seconds", "duration", "elapsed"}, form: regexp.MustCompile(`\b\w*(seconds|duration|elapsed)"?: ?\d+\.\d+(e-?\d+)?\b`), put: always("<duration>")},
+	{parts: []string{"s"}, form: regexp.MustCompile(`\b\d+\.\d+ ?(ns|µs|us|ms|s|sec|secs|seconds?)\b`), put: always("<duration>")},
+	{parts: []string{"0x"}, form: regexp.MustCompile(`\b0x[0-9a-fA-F]{6,16}\b`), put: always("<address>")},
+	{parts: []string{"PID", "PGID", "pid", "pgid"}, form: regexp.MustCompile(`\b(PG?ID|pg?id)s?(: ?|=| )\d+(, ?\d+)*\b`), put: always("<process>")},
+	{parts: []string{"Linux "}, form: regexp.MustCompile(`\bLinux (\S+ )?\d+\.\d+\.\d+[0-9A-Za-z.+_~-]*`), put: always("<kernel>")},
 }
 
 func always(placeholder string) func(*normalizer, string) string {
 	return func(*normalizer, string) string { return placeholder }
 }
 
-// tempForm is the name of a temporary file, which may have no digit.
+// tempForm is the name of a temporary file.
 var tempForm = regexp.MustCompile(`(/private)?(/var)?/(tmp|folders/[0-9a-z_]{2}/[0-9a-z_]+/T)/[^\s/"'\x60:;,()\[\]{}<>\\|]+`)
 
 // text puts placeholders into a text, line by line, since most lines have nothing
 // to look at.
 func (n *normalizer) text(s string) string {
 	s = n.masked(s)
-	if !strings.ContainsAny(s, digits) && !hasTemp(s) {
+	if !strings.ContainsAny(s, digits) && !slices.ContainsFunc(shapes, func(k shape) bool { return k.bare && k.mayBeIn(s) }) {
 		return s
 	}
 	var out strings.Builder
@@ -158,26 +176,24 @@ func (n *normalizer) text(s string) string {
 	return out.String()
 }
 
-func hasTemp(s string) bool { return strings.Contains(s, "/tmp/") || strings.Contains(s, "/folders/") }
-
 const digits = "0123456789"
 
+// mayBeIn reports whether it is worth while to look for the shape in a line.
+func (k shape) mayBeIn(s string) bool {
+	return slices.ContainsFunc(k.parts, func(part string) bool { return strings.Contains(s, part) })
+}
+
 func (n *normalizer) line(s string) string {
-	if hasTemp(s) {
-		s = tempForm.ReplaceAllStringFunc(s, n.temp)
-	}
 	for _, k := range shapes {
-		if !strings.ContainsAny(s, digits) {
-			return s
+		if !k.bare && !strings.ContainsAny(s, digits) || !k.mayBeIn(s) {
+			continue
 		}
-		if slices.ContainsFunc(k.parts, func(part string) bool { return strings.Contains(s, part) }) {
-			s = k.form.ReplaceAllStringFunc(s, func(found string) string {
-				if !strings.ContainsAny(found, digits) {
-					return found
-				}
-				return k.put(n, found)
-			})
-		}
+		s = k.form.ReplaceAllStringFunc(s, func(found string) string {
+			if !k.bare && !strings.ContainsAny(found, digits) {
+				return found
+			}
+			return k.put(n, found)
+		})
 	}
 	return s
 }

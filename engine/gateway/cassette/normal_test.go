@@ -26,12 +26,26 @@ func TestNormal(t *testing.T) {
 		{"other system", `{"system":[{"text":"Help."}]}`, `{"system":[{"text":"Hello."}]}`, false},
 		{"ids", `["call_Ab3dEf6hIj9l","call_Ab3dEf6hIj9l"]`, `["call_Zb3dEf6hIj9l","call_Zb3dEf6hIj9l"]`, true},
 		{"ids that belong together", `["call_Ab3dEf6hIj9l","call_Ab3dEf6hIj9l"]`, `["call_Zb3dEf6hIj9l","call_Yb3dEf6hIj9l"]`, false},
+		{"ids of Codex", `["msg_d9a3de06-b3dc-5acc-a012-c4c994401bb5","fco_01a21e43-1f02-7e33-9809-fe375efce1c0"]`, `["msg_17488151-4c0e-5b6a-8018-d1439b7e4bda","fco_01a21e44-e835-7ac0-8d5b-b90660df346c"]`, true},
+		{"chunks of Codex", `"Chunk ID: 43a0ae\nWall time: 0.0513 seconds\nProcess exited with code 0"`, `"Chunk ID: fabbed\nWall time: 1.2000 seconds\nProcess exited with code 0"`, true},
+		{"chunks of Codex in JSON", `"{\"chunk_id\":\"79a2f8\",\"wall_time_seconds\":0.000010092,\"exit_code\":0}"`, `"{\"chunk_id\":\"fabbed\",\"wall_time_seconds\":1.2e-5,\"exit_code\":0}"`, true},
+		{"ids of Gemini CLI", `["write_file_1795804083735_0","write_file_1795804083735_0"]`, `["write_file_1795804189579_0","write_file_1795804189579_0"]`, true},
+		{"ids of Gemini CLI that belong together", `["run_shell_command_1795804083878_0","run_shell_command_1795804083878_0"]`, `["run_shell_command_1795804083878_0","run_shell_command_1795804083888_1"]`, false},
+		{"processes", `"Output: 23\nProcess Group PGID: 52\nBackground PIDs: 61, 62"`, `"Output: 23\nProcess Group PGID: 54\nBackground PIDs: 1061, 62"`, true},
+		{"kernels", `" - OS Version: Linux 6.18.44-fc-v657\n"`, `" - OS Version: Linux 6.1.0-40-amd64\n"`, true},
+		{"other systems", `" - OS Version: Linux 6.18.44"`, `" - OS Version: Darwin 24.6.0"`, false},
 		{"words", `"call_subroutinefirst"`, `"call_subroutineother"`, false},
 		{"short ids", `"call_1_1"`, `"call_1_2"`, false},
 		{"uuids", `"x 0b1c2d3e-0000-4000-8000-00000000000a"`, `"x 1b1c2d3e-0000-4000-8000-00000000000a"`, true},
 		{"dates", `"on 2026-11-27, at 10:39:15.250Z"`, `"on 2025-01-02, at 23:00"`, true},
 		{"moments", `"2026-11-27T10:39:15Z x"`, `"2025-01-02T03:04:05.6+01:00 x"`, true},
 		{"days", `"Fri Nov 27 10:39:15 2026"`, `"Sat Nov 28 11:40:16 2026"`, true},
+		{"what date prints", `"Fri Nov 27 18:27:25 UTC 2026"`, `"Sat Jan  2 08:07:05 CET 2027"`, true},
+		{"what git prints", `"Date:   Fri Nov 27 18:27:25 2026 +0000"`, `"Date:   Sat Jan 2 08:07:05 2027 -0500"`, true},
+		{"hours up to twelve", `"11/27/2026, 6:27:25 PM"`, `"1/2/2027, 11:05:00 AM"`, true},
+		{"lists of files", `"-rw-r--r-- 1 agent agent   23 Nov 27 18:27 a.py"`, `"-rw-r--r-- 1 agent agent   23 Jan  2 08:07 a.py"`, true},
+		{"lists of old files", `"-rw-r--r-- 1 agent agent   23 Nov 27  2024 a.py"`, `"-rw-r--r-- 1 agent agent   23 Jan  2  2025 a.py"`, true},
+		{"sizes of files", `"-rw-r--r-- 1 agent agent   23 Nov 27 18:27 a.py"`, `"-rw-r--r-- 1 agent agent   24 Nov 27 18:27 a.py"`, false},
 		{"versions", `"1.2.3"`, `"1.2.4"`, false},
 		{"durations", `"3 passed in 0.04s"`, `"3 passed in 12.50s"`, true},
 		{"counts", `"3 passed in 0.04s"`, `"2 passed in 0.04s"`, false},
@@ -65,7 +79,7 @@ func TestNormalPath(t *testing.T) {
 }
 
 func FuzzNormal(f *testing.F) {
-	for _, s := range []string{`{"a":"b"}`, "12:3401:23", "/tmp//tmp/a", "2026-01-02T10:00", "<id 1> call_Ab3dEf6hIj9l", "Mon 5 Jan 5", `{"system":[{"text":"x-anthropic-billing-header:"},{"text":"x-anthropic-billing-header:"}]}`, "/tmp/2026-01-01/12:12"} {
+	for _, s := range []string{`{"a":"b"}`, "12:3401:23", "/tmp//tmp/a", "2026-01-02T10:00", "<id 1> call_Ab3dEf6hIj9l", "Mon 5 Jan 5", "23 Nov 27 18:27 PM UTC 2026", "Chunk ID: abcdef_1795804083735_0", "Linux pid 12 6.1.2", `{"system":[{"text":"x-anthropic-billing-header:"},{"text":"x-anthropic-billing-header:"}]}`, "/tmp/2026-01-01/12:12"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
