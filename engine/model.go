@@ -3,18 +3,19 @@ package engine
 // API is a family of wire formats in which programs talk to models.
 type API string
 
-// The families. OpenAI has two: a provider of APIOpenAI serves both, and an agent
-// says which one it speaks.
+// The families. OpenAI has two: a provider of APIOpenAI serves both, one of APIChat
+// only the older one, and an agent says which one it speaks.
 const (
 	APIOpenAI    API = "openai"    // chat completions; of a provider: responses, too
 	APIResponses API = "responses" // responses; only of agents
+	APIChat      API = "chat"      // chat completions and no responses; only of providers
 	APIAnthropic API = "anthropic" // messages
 	APIGoogle    API = "google"    // generateContent
 )
 
 // APIs lists the families of providers, and AgentAPIs those of agents.
 var (
-	APIs      = []API{APIOpenAI, APIAnthropic, APIGoogle}
+	APIs      = []API{APIOpenAI, APIChat, APIAnthropic, APIGoogle}
 	AgentAPIs = []API{APIOpenAI, APIResponses, APIAnthropic, APIGoogle}
 )
 
@@ -33,6 +34,18 @@ type Provider struct {
 	Rate        Rate
 	Predeclared bool // nobody had to write it
 	Pos         Pos
+}
+
+// Asked is the API of an agent in which the provider is asked what an agent asks in
+// the given one. Where the two differ, somebody has to translate.
+func (p *Provider) Asked(agent API) API {
+	switch {
+	case p.API == APIOpenAI && agent == APIResponses:
+		return APIResponses
+	case p.API == APIChat:
+		return APIOpenAI
+	}
+	return p.API
 }
 
 // Mode says where the answers of a provider come from.

@@ -143,16 +143,7 @@ func (p *provider) openCassette(root string, mask func([]byte) []byte) {
 
 // family is the format in which the provider is asked what an agent asks in f.
 func (p *provider) family(f wire.Family) wire.Family {
-	switch p.API {
-	case engine.APIAnthropic:
-		return wire.Anthropic
-	case engine.APIGoogle:
-		return wire.Google
-	}
-	if f == wire.Responses {
-		return wire.Responses
-	}
-	return wire.OpenAI
+	return wire.Family(p.Asked(engine.API(f)))
 }
 
 // newTransport is what asks providers over the net. Answers come as they are sent:

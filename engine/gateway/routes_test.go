@@ -182,6 +182,9 @@ func TestWhatIsAsked(t *testing.T) {
 				return map[string]string{"up": testKey, "second": "another-s3cret"}[s.Name], nil
 			}
 		}, path: "/v1/chat/completions", body: `{"model":"model-1"}`, want: asked{path: "/v1/chat/completions", body: `{"model":"model-1"}`}, seen: map[string]string{"X-Team": "bench", "X-Second": "another-s3cret", "X-Third": "", "Accept-Encoding": "identity", "Cookie": "", "User-Agent": "agent/1"}},
+		{name: "responses", base: "/v1", path: "/v1/responses", body: `{"model":"mini","input":"Hello"}`, want: asked{path: "/v1/responses", body: `{"model":"model-1","input":"Hello"}`}},
+		{name: "chat, as it is", api: engine.APIChat, base: "/v1", path: "/v1/chat/completions", body: `{ "model":"mini", ` + prompt + `}`, want: asked{path: "/v1/chat/completions", body: `{ "model":"model-1", ` + prompt + `}`}},
+		{name: "chat, asked for a response", api: engine.APIChat, base: "/v1", path: "/v1/responses", body: `{"model":"mini","input":"Hello"}`, want: asked{path: "/v1/chat/completions", body: `{"model":"model-1",` + prompt + `}`}, seen: map[string]string{"Authorization": "Bearer " + testKey}},
 		{name: "Anthropic", api: engine.APIAnthropic, base: "/v1", path: "/v1/messages?beta=true", body: `{"model":"model-1"}`, want: asked{path: "/v1/messages", query: "beta=true", body: `{"model":"model-1"}`}, seen: map[string]string{"X-Api-Key": testKey, "Authorization": ""}},
 		{name: "counted", api: engine.APIAnthropic, base: "/v1", path: "/v1/messages/count_tokens", body: `{"model":"model-1"}`, want: asked{path: "/v1/messages/count_tokens", body: `{"model":"model-1"}`}},
 		{name: "Google, one array", api: engine.APIGoogle, base: "/v1beta", path: "/v1beta/models/model-1:streamGenerateContent", body: `{}`, want: asked{path: "/v1beta/models/model-1:streamGenerateContent", body: `{}`}, seen: map[string]string{"X-Goog-Api-Key": testKey}},
@@ -195,7 +198,13 @@ func TestWhatIsAsked(t *testing.T) {
 			if s.setup != nil {
 				s.setup(r)
 			}
-			got := r.recording(s.base, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `[{"candidates":[]}]`) })
+			got := r.recording(s.base, func(w http.ResponseWriter, q *http.Request) {
+				if s.api == engine.APIGoogle {
+					_, _ = io.WriteString(w, `[{"candidates":[]}]`)
+					return
+				}
+				chat(w, q)
+			})
 			a, saw := r.send(http.MethodPost, strings.ReplaceAll(s.path, "TOKEN", r.session.Token()), s.body, "Authorization", "Bearer "+r.session.Token(), "Cookie", "a=b", "User-Agent", "agent/1", "Accept-Encoding", "gzip, br")
 			if s.code != 0 {
 				if a.StatusCode != s.code || got.path != "" {

@@ -132,7 +132,7 @@ func (b *body) providerAPI() (engine.API, bool) {
 		return "", false
 	}
 	if engine.API(text) == engine.APIResponses {
-		b.errorAt(b.place("api"), "V09", fmt.Sprintf("unknown api %q", text), "Only an agent says which of OpenAI's two formats it speaks. Write %q, which is for providers of both.", engine.APIOpenAI)
+		b.errorAt(b.place("api"), "V09", fmt.Sprintf("unknown api %q", text), "Only an agent says which of OpenAI's two formats it speaks. Write %q, which is for providers of both, or %q for one that has no responses.", engine.APIOpenAI, engine.APIChat)
 		return "", false
 	}
 	text, ok = b.choice("api", texts(engine.APIs)...)

@@ -158,7 +158,7 @@ var trialDocs = []struct{ name, typ, doc string }{
 	{"model.name", "string", "The name of the model in the benchfile. `trial.model` is null for an agent without one."},
 	{"model.id", "string", "The name by which its provider knows it."},
 	{"model.provider", "string", "The name of the provider."},
-	{"model.api", "string", "The wire format of the provider: `\"openai\"`, `\"anthropic\"` or `\"google\"`."},
+	{"model.api", "string", "The wire format of the provider: `\"openai\"`, `\"chat\"`, `\"anthropic\"` or `\"google\"`."},
 	{"axis.NAME", "any", "The value of an axis of the matrix. An agent that is used in matrices without the axis writes `try(trial.axis.NAME, ...)`."},
 	{"n", "", "Which trial of its cell: 1, 2 and so on."},
 	{"seed", "", "A whole number of the trial alone; the same whenever the trial is run again."},

@@ -136,7 +136,7 @@ var secretSpec = &spec{kind: "secret", label: "name", doc: "A key that only a pr
 }}
 
 var providerSpec = &spec{kind: "provider", label: "name", doc: "Where models are asked. `openai`, `anthropic` and `google` need no block: they have their public address, and their key in `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` and `GEMINI_API_KEY`; a block of the same name replaces them, but for what is spoken and where if it gives no `base_url`. A LiteLLM proxy, vLLM, Ollama, Azure and OpenRouter are `api = \"openai\"` with a `base_url`. [Models](models.md) has a block for each of them, and what recordings and scripts are.", example: exampleProvider, attrs: []attr{
-	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"` (chat completions and responses), `\"anthropic\"` or `\"google\"`."},
+	{name: "api", kind: kString, def: "`\"openai\"`", doc: "Family of wire formats: `\"openai\"` (chat completions and responses), `\"chat\"` (chat completions alone, as many servers of others have it), `\"anthropic\"` or `\"google\"`."},
 	{name: "mode", kind: kString, def: "`\"live\"`", doc: "`\"live\"` asks; `\"record\"` asks and keeps the answers in the cassette; `\"replay\"` gives answers of the cassette; `\"scripted\"` gives those of the script."},
 	{name: "base_url", kind: kString, doc: "http or https. Needed in the modes live and record, unless the name is one of the three above."},
 	{name: "cassette", kind: kPath, doc: "A directory with a text file for each trial. Needed in the modes record and replay. With replay, a trial whose file is not there is an error of the plan, one whose file has changed runs again, and a request that the file does not have is errored(provider)."},

@@ -37,7 +37,7 @@ func (b *builder) checkPairs(cells []*cell) {
 			b.report(engine.SeverityError, "V12", c.m.Pos, fmt.Sprintf("agent %q cannot reach its model in sandbox %q", c.a.Name, box.Name),
 				"The agent asks from inside of the sandbox, and that has network = \"none\". Write network = \"gateway\" there, by which it reaches its model and nothing else, or exclude the two together from matrix %q.", c.m.Name)
 		}
-		if err := translate.Can(string(c.a.API), string(c.model.Provider.API)); err != nil && first(pair{m: c.m, subject: subject{a: c.a, model: c.model}}) {
+		if err := translate.Can(string(c.a.API), string(c.model.Provider.Asked(c.a.API))); err != nil && first(pair{m: c.m, subject: subject{a: c.a, model: c.model}}) {
 			b.report(engine.SeverityError, "V12", c.m.Pos, fmt.Sprintf("agent %q cannot be given model %q", c.a.Name, c.model.Name),
 				"The agent speaks the API of %s, provider %q of the model serves that of %s, and bench cannot translate (%v). Exclude the two together from matrix %q, or choose another agent or model.",
 				c.a.API, c.model.Provider.Name, c.model.Provider.API, err, c.m.Name)

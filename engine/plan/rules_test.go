@@ -114,7 +114,7 @@ func TestRules(t *testing.T) {
 func TestAllAPIsAreTranslated(t *testing.T) {
 	for _, from := range engine.AgentAPIs {
 		for _, to := range engine.APIs {
-			if err := translate.Can(string(from), string(to)); err != nil {
+			if err := translate.Can(string(from), string((&engine.Provider{API: to}).Asked(from))); err != nil {
 				t.Errorf("agents of %s and models of %s: %v; say so in the language reference", from, to, err)
 			}
 		}
