@@ -12,8 +12,8 @@ import (
 	"github.com/ml-dev-bench/bench/engine"
 )
 
-// In a sandbox that reaches hosts through bench, bench itself is the side inside
-// of the tunnel: see main, and package tunnel. The sandbox has nothing that a
+// In a sandbox that reaches a model or hosts through bench, bench itself is the side
+// inside of the tunnel: see main, and package tunnel. The sandbox has nothing that a
 // dynamic executable needs, and may be of another platform.
 
 // helper finds a bench that runs in any sandbox of a platform such as
@@ -69,21 +69,35 @@ func runsAnywhere(file, arch string) error {
 	return nil
 }
 
+// served is what an agent reaches through bench in the sandbox of a trial; empty if
+// nothing.
+func served(t *engine.Trial) string {
+	switch {
+	case t.Reuse.Sign == engine.SignSame:
+		return ""
+	case len(t.Case.Sandbox.Allow) > 0:
+		return "hosts"
+	case t.Model != nil && t.Agent.Builtin == engine.BuiltinNone:
+		return "model"
+	}
+	return ""
+}
+
 // noHelper reports sandboxes that could not be served, before any of them starts.
 // Images that name no platform are for that of the engine.
 func noHelper(p *engine.Plan, engines string, find func(platform string) (string, error)) engine.Diagnostics {
 	var out engine.Diagnostics
 	told := map[*engine.Sandbox]bool{}
 	for _, t := range p.Trials {
-		box := t.Case.Sandbox
-		if t.Reuse.Sign == engine.SignSame || len(box.Allow) == 0 || told[box] {
+		box, what := t.Case.Sandbox, served(t)
+		if what == "" || told[box] {
 			continue
 		}
 		told[box] = true
 		platform := cmp.Or(box.Platform, engines)
 		if _, err := find(platform); err != nil {
 			out = append(out, engine.Diagnostic{Severity: engine.SeverityError, Subject: box.Pos.Range(),
-				Summary: fmt.Sprintf("sandbox %q cannot reach its hosts", box.Name), Detail: fmt.Sprintf("They are reached through bench itself, and %v.", err)})
+				Summary: fmt.Sprintf("agents in sandbox %q cannot reach their %s", box.Name, what), Detail: fmt.Sprintf("Bench itself is the way there, and %v.", err)})
 		}
 	}
 	return out.Sorted()

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ml-dev-bench/bench/engine"
 )
 
@@ -66,16 +68,24 @@ func TestRunsAnywhere(t *testing.T) {
 }
 
 func TestNoHelper(t *testing.T) {
-	served := &engine.Sandbox{Name: "served", Allow: []string{"a.test"}, Platform: "linux/arm64", Pos: engine.Pos{File: "f.hcl", Line: 3}}
-	trial := func(box *engine.Sandbox, sign engine.Sign) *engine.Trial {
-		return &engine.Trial{Case: &engine.Case{Sandbox: box}, Reuse: engine.Reuse{Sign: sign}}
+	hosts := &engine.Sandbox{Name: "hosts", Allow: []string{"a.test"}, Platform: "linux/arm64", Pos: engine.Pos{File: "a.hcl", Line: 3}}
+	asks := &engine.Sandbox{Name: "asks", Pos: engine.Pos{File: "f.hcl", Line: 9}}
+	trial := func(box *engine.Sandbox, sign engine.Sign, model *engine.Model, builtin engine.Builtin) *engine.Trial {
+		return &engine.Trial{Case: &engine.Case{Sandbox: box}, Agent: &engine.Agent{Builtin: builtin}, Model: model, Reuse: engine.Reuse{Sign: sign}}
 	}
-	plan := &engine.Plan{Trials: []*engine.Trial{trial(served, engine.SignNew), trial(served, engine.SignNew), trial(&engine.Sandbox{}, engine.SignNew),
-		trial(&engine.Sandbox{Allow: served.Allow}, engine.SignSame)}}
+	model := &engine.Model{}
+	plan := &engine.Plan{Trials: []*engine.Trial{
+		trial(hosts, engine.SignNew, nil, ""), trial(hosts, engine.SignNew, model, ""), trial(&engine.Sandbox{}, engine.SignNew, nil, ""),
+		trial(&engine.Sandbox{Allow: hosts.Allow}, engine.SignSame, nil, ""), trial(asks, engine.SignNew, model, ""),
+		trial(&engine.Sandbox{}, engine.SignNew, model, engine.BuiltinReact), trial(&engine.Sandbox{}, engine.SignSame, model, ""),
+	}}
 	find := func(platform string) (string, error) { return "", errors.New("there is none for " + platform) }
-	got := noHelper(plan, "linux/amd64", find)
-	if len(got) != 1 || got[0].Summary != `sandbox "served" cannot reach its hosts` || got[0].Detail != "They are reached through bench itself, and there is none for linux/arm64." || got[0].Subject != served.Pos.Range() {
-		t.Errorf("got %+v", got)
+	want := engine.Diagnostics{
+		{Severity: engine.SeverityError, Subject: hosts.Pos.Range(), Summary: `agents in sandbox "hosts" cannot reach their hosts`, Detail: "Bench itself is the way there, and there is none for linux/arm64."},
+		{Severity: engine.SeverityError, Subject: asks.Pos.Range(), Summary: `agents in sandbox "asks" cannot reach their model`, Detail: "Bench itself is the way there, and there is none for linux/amd64."},
+	}
+	if diff := cmp.Diff(want, noHelper(plan, "linux/amd64", find)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if got := noHelper(plan, "", func(string) (string, error) { return "x", nil }); len(got) != 0 {
 		t.Errorf("got %+v", got)

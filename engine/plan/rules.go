@@ -58,6 +58,11 @@ func (b *builder) checkDriver(cells []*cell) {
 			b.report(engine.SeverityError, "", c.a.Pos, fmt.Sprintf("agent %q cannot be installed into local sandboxes", c.a.Name),
 				"They have no images: programs are those of this machine. Use a Docker engine, or leave the agent out with --agent '!%s'.", c.a.Name)
 		}
+		if asks := [2]any{"model", c.a}; c.model != nil && c.a.Builtin == engine.BuiltinNone && !told[asks] {
+			told[asks] = true
+			b.report(engine.SeverityError, "", c.a.Pos, fmt.Sprintf("agent %q cannot ask its model from a local sandbox", c.a.Name),
+				"Nothing outside can be reached from there. Use a Docker engine, or leave the agent out with --agent '!%s'. The builtin agent react asks from outside of its sandbox.", c.a.Name)
+		}
 		s := c.c.Sandbox
 		if told[s] {
 			continue

@@ -232,10 +232,12 @@ func TestLocal(t *testing.T) {
 	local := func(s *engine.Suite, h plan.History) (*engine.Plan, engine.Diagnostics) {
 		return plan.New(s, h, plan.Options{Driver: engine.DriverLocal})
 	}
+	react := thinker("react")
+	react.Builtin = engine.BuiltinReact
 	for _, tt := range []struct {
 		agent *engine.Agent
 		want  []string
-	}{{command("run"), []string{plan.PowerLocal}}, {thinker("think"), []string{plan.PowerLocal, plan.PowerLocalAny}}} {
+	}{{command("run"), []string{plan.PowerLocal}}, {react, []string{plan.PowerLocal, plan.PowerLocalAny}}} {
 		s := suiteOf(matrixOf("m", []*engine.Case{newCase("a")}, []*engine.Agent{tt.agent}, newModel("gpt")))
 		p, diags := local(s, nil)
 		if diags.HasErrors() {
@@ -255,13 +257,13 @@ func TestLocal(t *testing.T) {
 	far.Services = []*engine.Service{{Name: "db"}}
 	c, a := newCase("a"), command("run")
 	c.Sandbox, a.Layer = &far, &engine.Build{}
-	_, diags := local(suiteOf(matrixOf("m", []*engine.Case{c, newCase("b")}, []*engine.Agent{a})), nil)
+	_, diags := local(suiteOf(matrixOf("m", []*engine.Case{c, newCase("b")}, []*engine.Agent{a, thinker("think")}, newModel("gpt"))), nil)
 	var got []string
 	for _, d := range diags {
 		got = append(got, d.Summary)
 	}
 	slices.Sort(got)
-	want := []string{`agent "run" cannot be installed into local sandboxes`}
+	want := []string{`agent "run" cannot be installed into local sandboxes`, `agent "think" cannot ask its model from a local sandbox`}
 	for _, what := range []string{"GPUs", "an open network", "mounts", "services"} {
 		want = append(want, fmt.Sprintf("sandbox %q cannot have %s locally", far.Name, what))
 	}
