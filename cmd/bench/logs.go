@@ -23,6 +23,7 @@ import (
 type logsFlags struct {
 	root       string
 	resultsDir string
+	suite      string
 	attempt    int
 	calls      bool
 	bodies     bool
@@ -46,6 +47,7 @@ func newLogsCmd(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&f.root, "root", "", "project root (default: nearest directory with cases/ or .git)")
 	cmd.Flags().StringVar(&f.resultsDir, "results-dir", ".bench", "where results are stored, from the root")
+	cmd.Flags().StringVar(&f.suite, "suite", "", "whose trial it is, where several suites have one of that id")
 	cmd.Flags().IntVar(&f.attempt, "attempt", 0, "which attempt, counting from 1 (default: the last)")
 	cmd.Flags().BoolVar(&f.calls, "calls", false, "the calls to models")
 	cmd.Flags().BoolVar(&f.bodies, "bodies", false, "with --calls: what was asked and answered, too")
@@ -98,35 +100,55 @@ func attemptDir(id engine.TrialID, f *logsFlags) (string, error) {
 		}
 		root = lang.FindRoot(here)
 	}
-	dir := filepath.Join(root, filepath.FromSlash(f.resultsDir))
-	suites, err := store.Suites(dir)
+	results, err := storeOf(id, filepath.Join(root, filepath.FromSlash(f.resultsDir)), f.suite)
+	if err != nil {
+		return "", err
+	}
+	attempts, _, err := results.Attempts(id)
 	if err != nil {
 		return "", cannot(err)
 	}
-	for _, suite := range suites {
-		results, err := store.Open(dir, suite)
-		if err != nil {
-			return "", cannot(err)
-		}
-		if results.Latest(id) == nil {
-			continue
-		}
-		attempts, _, err := results.Attempts(id)
-		if err != nil {
-			return "", cannot(err)
-		}
-		at := attempts[len(attempts)-1]
-		if f.attempt == 0 {
+	last := attempts[len(attempts)-1]
+	if f.attempt == 0 {
+		return results.Dir(last), nil
+	}
+	for _, at := range attempts {
+		if at.N == f.attempt {
 			return results.Dir(at), nil
 		}
-		for _, at := range attempts {
-			if at.N == f.attempt {
-				return results.Dir(at), nil
-			}
-		}
-		return "", &exitError{exitUsage, fmt.Sprintf("trial %s has no attempt %d; its last is %d", id, f.attempt, at.N)}
 	}
-	return "", &exitError{exitUsage, fmt.Sprintf("nothing is stored of trial %s in %s", id, dir)}
+	return "", &exitError{exitUsage, fmt.Sprintf("trial %s has no attempt %d; its last is %d", id, f.attempt, last.N)}
+}
+
+// storeOf finds the one suite that has results of a trial, or the one with a name.
+func storeOf(id engine.TrialID, dir, suite string) (*store.Store, error) {
+	suites, err := store.Suites(dir)
+	if err != nil {
+		return nil, cannot(err)
+	}
+	var found *store.Store
+	var names []string
+	for _, name := range suites {
+		if suite != "" && name != suite {
+			continue
+		}
+		results, err := store.Open(dir, name)
+		if err != nil {
+			return nil, cannot(err)
+		}
+		if results.Latest(id) != nil {
+			found, names = results, append(names, name)
+		}
+	}
+	switch {
+	case len(names) > 1:
+		return nil, &exitError{exitUsage, fmt.Sprintf("the suites %s have a trial %s each; say which with --suite", strings.Join(names, " and "), id)}
+	case found == nil && suite != "":
+		return nil, &exitError{exitUsage, fmt.Sprintf("nothing is stored of trial %s of suite %q in %s", id, suite, dir)}
+	case found == nil:
+		return nil, &exitError{exitUsage, fmt.Sprintf("nothing is stored of trial %s in %s", id, dir)}
+	}
+	return found, nil
 }
 
 // copyLog prints a file. What could command a terminal is made harmless.
