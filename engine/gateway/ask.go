@@ -294,7 +294,7 @@ func (r *reply) holdPiece() error {
 }
 
 // pieceSize is how much of a stream is read at a time, at most, in bytes.
-const pieceSize = 32 << 10
+const pieceSize = 8 << 10
 
 // fail tells the agent that there is no answer, and notes whose fault that is.
 func (c *call) fail(r *reply) {
