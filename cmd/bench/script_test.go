@@ -12,11 +12,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -50,6 +52,9 @@ func TestMain(m *testing.M) {
 // Scripts named apply_*, clean_*, doctor_* and test_* need a Docker engine, and fail
 // without one. The condition [local] is that this machine can keep local sandboxes.
 func TestScript(t *testing.T) {
+	if signal.Ignored(syscall.SIGHUP) { // as by nohup; commands inherit that, but not that somebody waits for one
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
